@@ -1,0 +1,112 @@
+"""Diagnostics as frozen data: what is wrong, where the user wrote it, and what would fix it."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A text that spans point into: its display name (a file name) and its content."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        """Offset of the first character of each line."""
+        return [0, *(i + 1 for i, c in enumerate(self.text) if c == "\n")]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """The 1-based (line, column) of a character offset."""
+        line = bisect.bisect_right(self.line_starts, offset) - 1
+        return line + 1, offset - self.line_starts[line] + 1
+
+    def line(self, number: int) -> str:
+        """The text of 1-based line `number`, without its newline."""
+        start = self.line_starts[number - 1]
+        end = self.line_starts[number] if number < len(self.line_starts) else len(self.text)
+        return self.text[start:end].rstrip("\r\n")
+
+
+@dataclass(frozen=True)
+class Span:
+    """A half-open range of character offsets in a source."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def location(self) -> str:
+        """`file:line:column` of the first character."""
+        line, column = self.source.position(self.start)
+        return f"{self.source.name}:{line}:{column}"
+
+    @property
+    def text(self) -> str:
+        """The characters that the span covers."""
+        return self.source.text[self.start : self.end]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A span with a remark; the primary label is underlined with `^`, the others with `-`."""
+
+    span: Span
+    text: str = ""
+    primary: bool = True
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One message that stands alone. `code` is a key of `cnnir.codes.CODES`."""
+
+    code: str
+    message: str
+    labels: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: str | None = None
+    severity: Severity = "error"
+
+
+class CnnirError(Exception):
+    """The model, an option or the environment is not acceptable; carries at least one diagnostic.
+
+    `exit_code` is what the command line ends with: 1 model rejected, 2 usage, 3 target or tool-chain unavailable.
+    """
+
+    def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic], exit_code: int = 1) -> None:
+        found = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
+        super().__init__("\n".join(f"{d.severity}[{d.code}]: {d.message}" for d in found))
+        self.diagnostics = found
+        self.exit_code = exit_code
+
+
+class OpError(Exception):
+    """An op refuses its attributes or input types; whoever knows the place turns it into a `CnnirError`.
+
+    `slot` is the input at fault, where there is one.
+    """
+
+    def __init__(self, code: str, message: str, *, help: str | None = None, remark: str = "", slot: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.help = help
+        self.remark = remark
+        self.slot = slot
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a layer comes from: the place the user wrote it, and the rule that made it, if one did."""
+
+    span: Span | None = field(default=None, compare=False)
+    made_by: str = ""

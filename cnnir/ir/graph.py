@@ -1,0 +1,211 @@
+"""The network: layers as nodes and tensors as edges of a networkx multigraph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import networkx as nx
+
+from cnnir.diagnostics import Origin
+from cnnir.ops.base import Op
+from cnnir.ops.tensor import Input
+
+from .types import TensorType
+from .weights import Weights
+
+if TYPE_CHECKING:
+    Network = nx.MultiDiGraph[str]
+
+
+@dataclass(frozen=True)
+class Value:
+    """One tensor: output `slot` of the layer called `layer`."""
+
+    layer: str
+    slot: int = 0
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A node: an op, the types of its outputs, the names of its weights by role, and where it comes from."""
+
+    name: str
+    op: Op
+    outputs: tuple[TensorType, ...]
+    weights: tuple[tuple[str, str], ...] = ()
+    origin: Origin = Origin()
+
+    @property
+    def type(self) -> TensorType:
+        """The type of the first output."""
+        return self.outputs[0]
+
+
+@dataclass(frozen=True)
+class Use:
+    """Where a value goes: input `slot` of the layer called `layer`."""
+
+    layer: str
+    slot: int
+
+
+class Graph:
+    """A convolutional network. Values are typed when a layer is added; names of layers are unique.
+
+    `outputs` maps the network's output names to values. Two graphs are equal when they have the same structure and
+    the same weights, whatever their layers are called.
+    """
+
+    def __init__(self, name: str = "network", weights: Weights | None = None) -> None:
+        self.name = name
+        self.weights = weights if weights is not None else Weights()
+        self.results: dict[str, Value] = {}
+        self._net: Network = cast("Network", nx.MultiDiGraph())
+        self._next = 0
+
+    # -- building ---------------------------------------------------------------------------------------------------
+
+    def add_input(self, name: str, type: TensorType, range: tuple[float, float] | None = None, origin: Origin = Origin()) -> Value:
+        """Add a network input; raises ValueError where the name is taken."""
+        return self.add(Input(type, range), [], name=name, origin=origin)
+
+    def add(
+        self, op: Op, inputs: Sequence[Value | None], *, name: str | None = None, weights: Mapping[str, str] | None = None, origin: Origin = Origin()
+    ) -> Value:
+        """Add a layer and return its first output; None is an absent optional input.
+
+        `weights` maps the op's parameter roles to names in the weight store. Raises OpError where op and input types
+        do not fit, ValueError where the name is taken.
+        """
+        present = [v for v in inputs if v is not None]
+        op.check_arity(len(present))
+        outputs = op.infer([self.type(v) for v in present])
+        name = name or self.fresh(op.name)
+        if name in self._net:
+            raise ValueError(f"a layer called {name!r} exists")
+        layer = Layer(name, op, outputs, tuple((weights or {}).items()), origin)
+        self._net.add_node(name, layer=layer, order=self._next, arity=len(inputs))
+        self._next += 1
+        for slot, value in enumerate(inputs):
+            if value is not None:
+                self._net.add_edge(value.layer, name, source=value.slot, target=slot)
+        return Value(name)
+
+    def fresh(self, stem: str) -> str:
+        """A layer name that is not taken: the stem, or the stem with the least free number."""
+        if stem not in self._net:
+            return stem
+        number = 2
+        while f"{stem}_{number}" in self._net:
+            number += 1
+        return f"{stem}_{number}"
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._net)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._net
+
+    def __getitem__(self, name: str) -> Layer:
+        return cast(Layer, self._net.nodes[name]["layer"])
+
+    def layers(self) -> Iterator[Layer]:
+        """All layers, producers before consumers, otherwise in the order they were added."""
+        orders = self._net.nodes
+        for name in nx.lexicographical_topological_sort(self._net, key=lambda n: orders[n]["order"]):
+            yield self[name]
+
+    def operands(self, name: str) -> list[Value | None]:
+        """The inputs of a layer by slot."""
+        found: list[Value | None] = [None] * int(self._net.nodes[name]["arity"])
+        for source, _, edge in self._net.in_edges(name, data=True):
+            found[edge["target"]] = Value(source, edge["source"])
+        return found
+
+    def data(self, name: str) -> list[Value]:
+        """The inputs of a layer that are present."""
+        return [v for v in self.operands(name) if v is not None]
+
+    def uses(self, value: Value) -> list[Use]:
+        """The layers that read a value, in no particular order; network outputs are not among them."""
+        edges = self._net.out_edges(value.layer, data=True)
+        return [Use(target, edge["target"]) for _, target, edge in edges if edge["source"] == value.slot]
+
+    def is_output(self, value: Value) -> bool:
+        """Whether the value is a network output."""
+        return value in self.results.values()
+
+    def type(self, value: Value) -> TensorType:
+        """The type of a value."""
+        return self[value.layer].outputs[value.slot]
+
+    def parameters(self, name: str) -> dict[str, Any]:
+        """Role -> array of a layer's weights; reads or draws them."""
+        return {role: self.weights[key] for role, key in self[name].weights}
+
+    def descendants(self, name: str) -> set[str]:
+        """Every layer that depends on this one."""
+        return set(nx.descendants(self._net, name))
+
+    @property
+    def inputs(self) -> dict[str, TensorType]:
+        """Input name -> type, in declaration order."""
+        return {layer.name: layer.type for layer in self.layers() if isinstance(layer.op, Input)}
+
+    @property
+    def outputs(self) -> dict[str, TensorType]:
+        """Output name -> type, in declaration order."""
+        return {name: self.type(value) for name, value in self.results.items()}
+
+    @property
+    def network(self) -> Network:
+        """The underlying networkx graph, for its algorithms; change the network through the methods here."""
+        return self._net
+
+    # -- rewriting --------------------------------------------------------------------------------------------------
+
+    def connect(self, use: Use, value: Value) -> None:
+        """Make input `use` read `value`, whatever it read before. Types are not checked: the verifier does that."""
+        for source, target, key, edge in list(self._net.in_edges(use.layer, keys=True, data=True)):
+            if edge["target"] == use.slot:
+                self._net.remove_edge(source, target, key)
+        self._net.add_edge(value.layer, use.layer, source=value.slot, target=use.slot)
+
+    def replace_uses(self, old: Value, new: Value) -> None:
+        """Make every reader of `old`, network outputs included, read `new`."""
+        for use in self.uses(old):
+            self.connect(use, new)
+        self.results = {name: new if value == old else value for name, value in self.results.items()}
+
+    def remove(self, name: str) -> None:
+        """Remove a layer that nothing reads; raises ValueError where something does."""
+        if self._net.out_degree(name) or any(v.layer == name for v in self.results.values()):
+            raise ValueError(f"layer {name!r} is still read")
+        self._net.remove_node(name)
+
+    def copy(self) -> Graph:
+        """A graph that can be changed without changing this one; weights are shared."""
+        twin = Graph(self.name, self.weights)
+        twin.results = dict(self.results)
+        twin._net = cast("Network", self._net.copy())
+        twin._next = self._next
+        return twin
+
+    def retype(self, name: str, outputs: tuple[TensorType, ...]) -> None:
+        """Set the output types of a layer."""
+        self._net.nodes[name]["layer"] = replace(self[name], outputs=outputs)
+
+    # -- comparing --------------------------------------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Graph):
+            return NotImplemented
+        from .compare import same_structure  # compare needs Graph
+
+        return same_structure(self, other)
+
+    __hash__ = None  # type: ignore[assignment]  # graphs are mutable

@@ -1,0 +1,133 @@
+"""Weights by name, computed or read only when asked for: checking a network must not draw 400 MB of random numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnir.ops.base import Parameter
+
+from .types import numpy_dtype
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """Random weights that depend on their key and parameter alone, not on the order they are asked in."""
+
+    key: str
+    parameter: Parameter
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return self.parameter.shape
+
+    def array(self) -> Array:
+        """Draw the array from `numpy.random.default_rng` seeded by the SHA-256 of the key."""
+        seed = int.from_bytes(hashlib.sha256(self.key.encode()).digest()[:8], "little")
+        rng, shape = np.random.default_rng(seed), self.parameter.shape
+        draw: Mapping[str, Callable[[], Array]] = {
+            "he": lambda: self._normal(rng, float(np.sqrt(2 / self.parameter.fan_in))),
+            "around_one": lambda: rng.random(shape, dtype=np.float32) + np.float32(0.5),
+            "around_zero": lambda: self._normal(rng, 0.1),
+            "slope": lambda: np.full(shape, 0.25, np.float32),
+        }
+        return np.asarray(draw[self.parameter.init](), numpy_dtype(self.parameter.dtype))
+
+    def _normal(self, rng: np.random.Generator, deviation: float) -> Array:
+        values = np.asarray(rng.standard_normal(self.parameter.shape, dtype=np.float32))
+        values *= np.float32(deviation)  # in place: a VGG's first dense layer is 400 MB
+        return values
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One tensor of a `.safetensors` file, memory-mapped when read."""
+
+    path: Path
+    key: str
+    shape: tuple[int, ...]
+
+    def array(self) -> Array:
+        """Read the tensor."""
+        from safetensors import safe_open
+
+        with safe_open(self.path, framework="numpy") as file:
+            return file.get_tensor(self.key)
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """An array that is already in memory."""
+
+    values: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return self.values.shape
+
+    def array(self) -> Array:
+        """The array itself."""
+        return self.values
+
+
+WeightSource = Seeded | Stored | Held
+
+
+class Weights:
+    """A store of named arrays; layers refer to them by name, and sharing a name is sharing the weight."""
+
+    def __init__(self, sources: Mapping[str, WeightSource] | None = None) -> None:
+        self._sources: dict[str, WeightSource] = dict(sources or {})
+        self._read: dict[str, Array] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._sources
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
+
+    def __setitem__(self, name: str, source: WeightSource | Array) -> None:
+        self._sources[name] = Held(source) if isinstance(source, np.ndarray) else source
+        self._read.pop(name, None)
+
+    def __getitem__(self, name: str) -> Array:
+        """The array called `name`, read or drawn at first use and kept; raises KeyError."""
+        if name not in self._read:
+            self._read[name] = self._sources[name].array()
+        return self._read[name]
+
+    def source(self, name: str) -> WeightSource:
+        """Where the array comes from, without reading it; raises KeyError."""
+        return self._sources[name]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of the array, without reading it."""
+        return self._sources[name].shape
+
+    @property
+    def drawn(self) -> frozenset[str]:
+        """Names that have been read or drawn so far."""
+        return frozenset(self._read)
+
+    def forget(self) -> None:
+        """Drop what was read; it is read again when next asked for."""
+        self._read.clear()
+
+    def same(self, name: str, others: Weights, other: str) -> bool:
+        """Whether two stores hold the same array; seeded sources are compared without drawing them."""
+        mine, theirs = self._sources[name], others.source(other)
+        if mine == theirs:
+            return True
+        if mine.shape != theirs.shape:
+            return False
+        a, b = self[name], others[other]
+        return a.dtype == b.dtype and a.tobytes() == b.tobytes()

@@ -1,0 +1,89 @@
+"""What an op is: attributes, arity, parameters, shape rule and NumPy meaning, each declared once on one class."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from cnnir.diagnostics import OpError
+from cnnir.ir.types import TensorType
+
+Array = np.ndarray[Any, Any]
+Init = Literal["he", "around_one", "around_zero", "slope"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What an op needs in one of its roles: a shape, a dtype, and how to draw it where no file gives it.
+
+    `he`: normal with standard deviation sqrt(2 / fan_in); `around_one`: uniform in [0.5, 1.5); `around_zero`: normal
+    with standard deviation 0.1; `slope`: 0.25 everywhere, PyTorch's PReLU default.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "f32"
+    init: Init = "he"
+    fan_in: int = 1
+
+
+@dataclass(frozen=True)
+class Op:
+    """A layer's operation. Subclasses are frozen dataclasses whose fields are the attributes, in `.cnn` order."""
+
+    name: ClassVar[str] = ""
+    """The spelling in a `.cnn` file."""
+    inputs: ClassVar[tuple[int, int]] = (1, 1)
+    """Least and greatest number of data inputs."""
+
+    def parameters(self, inputs: Sequence[TensorType]) -> Mapping[str, Parameter]:
+        """Role -> parameter that a layer with these input types needs."""
+        del inputs
+        return {}
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """Output types; raises OpError where the attributes and the input types do not fit."""
+        raise NotImplementedError(type(self).__name__)
+
+    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        """The NumPy meaning, one array per output."""
+        raise NotImplementedError(type(self).__name__)
+
+    def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Multiply-accumulate operations of one run."""
+        del inputs, outputs
+        return 0
+
+    def attributes(self) -> Mapping[str, Any]:
+        """Field name -> value, in declaration order."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    def check_arity(self, count: int) -> None:
+        """Raise OpError unless `count` data inputs are acceptable."""
+        least, most = self.inputs
+        if not least <= count <= most:
+            expected = str(least) if least == most else f"{least} to {most}"
+            raise OpError("C0201", f"`{self.name}` takes {expected} inputs, got {count}")
+
+
+def require(condition: bool, code: str, message: str, *, help: str | None = None, remark: str = "") -> None:
+    """Raise OpError(code, message) unless `condition` holds."""
+    if not condition:
+        raise OpError(code, message, help=help, remark=remark)
+
+
+def require_float(op: Op, types: Sequence[TensorType]) -> None:
+    """Raise OpError unless every input has a floating dtype."""
+    for slot, t in enumerate(types):
+        if not t.is_float:
+            raise OpError("C0205", f"`{op.name}` needs floating-point inputs", remark=f"this is {t}", slot=slot)
+
+
+def require_rank(op: Op, t: TensorType, least: int, most: int) -> None:
+    """Raise OpError unless least <= rank <= most."""
+    if not least <= t.rank <= most:
+        wanted = f"rank {least}" if least == most else f"rank {least} to {most}"
+        raise OpError("C0202", f"`{op.name}` needs an input of {wanted}", remark=f"this is {t}", slot=0)

@@ -1,0 +1,123 @@
+"""Convolution and the dense layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from cnnir.diagnostics import OpError
+from cnnir.ir.types import TensorType
+
+from .base import Array, Op, Parameter, require, require_float, require_rank
+from .window import axis_pads, output_size
+
+
+def check_window(op: str, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...], pad: tuple[int, ...]) -> None:
+    """Raise OpError unless kernel, stride and dilation are positive and pads are not negative."""
+    for what, values in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
+        require(min(values) >= 1, "C0206", f"`{op}` needs {what} >= 1, got {list(values)}")
+    require(min(pad) >= 0, "C0206", f"`{op}` needs pad >= 0, got {list(pad)}", help="crop with `slice` instead")
+
+
+@dataclass(frozen=True)
+class Conv(Op):
+    """Convolution (cross-correlation, as every framework has it), rank-generic; weight (out, C / groups, *kernel).
+
+    `pad` holds the begins of all spatial axes, then the ends.
+    """
+
+    name: ClassVar[str] = "conv"
+    out: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...] = (1, 1)
+    pad: tuple[int, ...] = (0, 0, 0, 0)
+    dilation: tuple[int, ...] = (1, 1)
+    groups: int = 1
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        check_window(self.name, self.kernel, self.stride, self.dilation, self.pad)
+        require(self.out >= 1, "C0206", f"`conv` needs at least one output channel, got {self.out}")
+        require(self.groups >= 1, "C0206", f"`conv` needs groups >= 1, got {self.groups}")
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        data = inputs[0]
+        require_float(self, inputs)
+        require_rank(self, data, 2 + len(self.kernel), 2 + len(self.kernel))
+        for what, count in (("input", data.channels), ("output", self.out)):
+            if count % self.groups:
+                raise OpError("C0207", f"{count} {what} channels do not divide into {self.groups} groups", slot=0, remark=f"this is {data}")
+        spatial = tuple(
+            output_size(n, self.kernel[i], self.stride[i], self.dilation[i], axis_pads(self.pad, i)) for i, n in enumerate(data.spatial)
+        )
+        return (data.with_shape((data.shape[0], self.out, *spatial)),)
+
+    def parameters(self, inputs: Sequence[TensorType]) -> Mapping[str, Parameter]:
+        data = inputs[0]
+        weight = (self.out, data.channels // self.groups, *self.kernel)
+        fan_in = math.prod(weight[1:])
+        found = {"weight": Parameter(weight, data.dtype, "he", fan_in)}
+        if self.bias:
+            found["bias"] = Parameter((self.out,), data.dtype, "he", fan_in)
+        return found
+
+    def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        return outputs[0].elements * math.prod(self.kernel) * inputs[0].channels // self.groups
+
+    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        """Summed in float64, bias included, and rounded once: nearer to the real number than any float32 order."""
+        data, weight = np.asarray(inputs[0], np.float64), np.asarray(parameters["weight"], np.float64)
+        axes = len(self.kernel)
+        pads = [(0, 0), (0, 0), *(axis_pads(self.pad, i) for i in range(axes))]
+        spread = [(k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True)]
+        view = np.lib.stride_tricks.sliding_window_view(np.pad(data, pads), spread, axis=tuple(range(2, 2 + axes)))
+        steps = [slice(None)] * 2 + [slice(None, None, s) for s in self.stride] + [slice(None, None, d) for d in self.dilation]
+        windows = view[tuple(steps)]
+        grouped = np.split(windows, self.groups, axis=1)
+        kernels = np.split(weight, self.groups, axis=0)
+        over = [1, *range(2 + axes, 2 + 2 * axes)], list(range(1, 2 + axes))
+        parts = [np.moveaxis(np.tensordot(g, k, axes=over), -1, 1) for g, k in zip(grouped, kernels, strict=True)]
+        result = np.concatenate(parts, axis=1)
+        if self.bias:
+            result = result + np.asarray(parameters["bias"], np.float64).reshape(-1, *(1,) * axes)
+        return (result.astype(inputs[0].dtype),)
+
+
+@dataclass(frozen=True)
+class Dense(Op):
+    """Fully connected layer on (N, features); weight (out, features)."""
+
+    name: ClassVar[str] = "fc"
+    out: int
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        require(self.out >= 1, "C0206", f"`fc` needs at least one output feature, got {self.out}")
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        require_float(self, inputs)
+        data = inputs[0]
+        if data.rank != 2:
+            raise OpError("C0202", "`fc` needs an input of rank 2", remark=f"this is {data}", help="put `flatten` in front of it", slot=0)
+        return (data.with_shape((data.shape[0], self.out)),)
+
+    def parameters(self, inputs: Sequence[TensorType]) -> Mapping[str, Parameter]:
+        features, dtype = inputs[0].shape[1], inputs[0].dtype
+        found = {"weight": Parameter((self.out, features), dtype, "he", features)}
+        if self.bias:
+            found["bias"] = Parameter((self.out,), dtype, "he", features)
+        return found
+
+    def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        return outputs[0].elements * inputs[0].shape[1]
+
+    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        """Summed in float64 and rounded once."""
+        result = np.asarray(inputs[0], np.float64) @ np.asarray(parameters["weight"], np.float64).T
+        if self.bias:
+            result = result + parameters["bias"]
+        return (result.astype(inputs[0].dtype),)

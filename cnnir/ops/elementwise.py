@@ -1,0 +1,62 @@
+"""Elementwise ops: a formula over scalar primitives, and everything else derived from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from cnnir.diagnostics import OpError
+from cnnir.ir.types import TensorType
+from cnnir.scalar.evaluate import evaluate
+from cnnir.scalar.expr import Expr
+
+from .base import Array, Op, require_float
+
+
+def align(coefficient: Array, rank: int) -> Array:
+    """A coefficient of shape (C,) or (C, H, W, ...) viewed so that it broadcasts along axis 1 of a rank-`rank` tensor."""
+    if coefficient.ndim == 0 or rank < 2:
+        return coefficient
+    return coefficient.reshape(coefficient.shape + (1,) * (rank - 1 - coefficient.ndim))
+
+
+@dataclass(frozen=True)
+class Elementwise(Op):
+    """An op whose output element depends on the elements at the same place of its inputs, by `formula`."""
+
+    activation: ClassVar[bool] = True
+    """Whether its evaluations count as activation work in reports (arithmetic and affine layers do not)."""
+    floating: ClassVar[bool] = True
+    """Whether it needs floating-point inputs."""
+
+    def formula(self) -> Expr:
+        """The layer as an expression over `Var(i)` for data input i and `Param(role)` for coefficients."""
+        raise NotImplementedError(type(self).__name__)
+
+    def coefficients(self, parameters: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Coefficients of the formula, of shape (), (C,) or (C, *spatial), computed from the parameters."""
+        return parameters
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """NumPy broadcasting over inputs of one dtype."""
+        if self.floating:
+            require_float(self, inputs)
+        first = inputs[0]
+        for slot, t in enumerate(inputs):
+            if t.dtype != first.dtype:
+                raise OpError("C0205", f"`{self.name}` needs inputs of one dtype", remark=f"this is {t}", slot=slot)
+        try:
+            shape = np.broadcast_shapes(*(t.shape for t in inputs))
+        except ValueError:
+            shapes = " and ".join(str(t) for t in inputs)
+            raise OpError("C0204", f"the inputs of `{self.name}` do not fit together: {shapes}", slot=len(inputs) - 1) from None
+        return (first.with_shape(shape),)
+
+    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        """The formula, element by element, one rounding per primitive."""
+        rank = max(i.ndim for i in inputs)
+        aligned = {role: align(np.asarray(c), rank) for role, c in self.coefficients(parameters).items()}
+        return (evaluate(self.formula(), inputs, aligned),)

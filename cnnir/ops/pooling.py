@@ -1,0 +1,220 @@
+"""Pooling: max, min and average over a product of per-axis windows; sliding, adaptive and global."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from cnnir.ir.types import TensorType
+
+from .base import Array, Op, require, require_float, require_rank
+from .convolution import check_window
+from .window import Windows, adaptive, axis_pads, output_size, sliding
+
+Reduce = Literal["max", "min", "avg"]
+
+
+@dataclass(frozen=True)
+class Pooling(Op):
+    """What every pool is: a reduction over windows that are a product of one window per spatial axis."""
+
+    reduce: ClassVar[Reduce] = "max"
+
+    def windows(self, data: TensorType) -> tuple[Windows, ...]:
+        """The windows of each spatial axis."""
+        raise NotImplementedError
+
+    def divisor(self, data: TensorType) -> Array:
+        """What an average divides each sum by, of the spatial output's shape: its real elements, unless overridden."""
+        counts = np.ones((), np.int64)
+        for axis in self.windows(data):
+            counts = np.multiply.outer(counts, axis.real.sum(axis=1))
+        return counts
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        data = inputs[0]
+        require_rank(self, data, 3, 5)
+        if self.reduce == "avg":
+            require_float(self, inputs)
+        return (data.with_shape((*data.shape[:2], *(w.outputs for w in self.windows(data)))),)
+
+    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        """Axis by axis: max starts at -inf and min at +inf; averages are summed in float64 and rounded once."""
+        del parameters
+        data = inputs[0]
+        kind = TensorType("f32", data.shape)
+        averaging = self.reduce == "avg"
+        value: Array = data.astype(np.float64) if averaging else data
+        for axis, windows in enumerate(self.windows(kind), start=2):
+            value = _reduce_axis(value, axis, windows, self.reduce)
+        return ((value / self.divisor(kind) if averaging else value).astype(data.dtype),)
+
+
+def start_value(reduce: Reduce, dtype: np.dtype[Any]) -> Any:
+    """What a pool starts from: the identity of its reduction, for floats an infinity (never -FLT_MAX)."""
+    if reduce == "avg":
+        return dtype.type(0)
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min if reduce == "max" else np.iinfo(dtype).max
+    return dtype.type(-np.inf if reduce == "max" else np.inf)
+
+
+def _reduce_axis(value: Array, axis: int, windows: Windows, reduce: Reduce) -> Array:
+    combine = {"max": np.maximum, "min": np.minimum, "avg": np.add}[reduce]
+    shape = [1] * value.ndim
+    shape[axis] = windows.outputs
+    start = start_value(reduce, value.dtype)
+    result: Array | None = None
+    for taps, real in zip(windows.taps.T, windows.real.T, strict=True):
+        picked = np.take(value, np.where(real, taps, 0), axis=axis)
+        masked = np.where(real.reshape(shape), picked, start)
+        result = masked if result is None else combine(result, masked)
+    assert result is not None
+    return result
+
+
+@dataclass(frozen=True)
+class SlidingPool(Pooling):
+    """A pool with kernel, stride, pad and dilation; the elaborator sets stride = kernel where the user gives none."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    pad: tuple[int, ...] = (0, 0, 0, 0)
+    dilation: tuple[int, ...] = (1, 1)
+    ceil: bool = False
+
+    def __post_init__(self) -> None:
+        check_window(self.name, self.kernel, self.stride, self.dilation, self.pad)
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        require_rank(self, inputs[0], 2 + len(self.kernel), 2 + len(self.kernel))
+        return super().infer(inputs)
+
+    def windows(self, data: TensorType) -> tuple[Windows, ...]:
+        found: list[Windows] = []
+        for i, n in enumerate(data.spatial):
+            pads = axis_pads(self.pad, i)
+            count = output_size(n, self.kernel[i], self.stride[i], self.dilation[i], pads, self.ceil)
+            found.append(sliding(n, count, self.kernel[i], self.stride[i], self.dilation[i], pads[0]))
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class MaxPool(SlidingPool):
+    """The largest element of each window."""
+
+    name: ClassVar[str] = "maxpool"
+
+
+@dataclass(frozen=True)
+class MinPool(SlidingPool):
+    """The smallest element of each window."""
+
+    name: ClassVar[str] = "minpool"
+    reduce: ClassVar[Reduce] = "min"
+
+
+@dataclass(frozen=True)
+class AvgPool(SlidingPool):
+    """The mean of each window; `count_include_pad` counts padding (but not ceil mode's overhang) in the divisor."""
+
+    name: ClassVar[str] = "avgpool"
+    reduce: ClassVar[Reduce] = "avg"
+    count_include_pad: bool = False
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        outputs = super().infer(inputs)
+        empty = (self.divisor(inputs[0]) == 0).any()
+        require(not empty, "C0208", "an average-pool window holds no element to average", help="use a smaller pad, or `count_include_pad`")
+        return outputs
+
+    def divisor(self, data: TensorType) -> Array:
+        if not self.count_include_pad:
+            return super().divisor(data)
+        counts = np.ones((), np.int64)
+        for i, axis in enumerate(self.windows(data)):
+            begin, end = axis_pads(self.pad, i)
+            inside = (axis.taps >= -begin) & (axis.taps < axis.length + end)
+            counts = np.multiply.outer(counts, inside.sum(axis=1))
+        return counts
+
+
+@dataclass(frozen=True)
+class AdaptivePool(Pooling):
+    """A pool with a given output size; windows may be uneven (PyTorch's rule)."""
+
+    out: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        require(min(self.out) >= 1, "C0206", f"`{self.name}` needs an output size >= 1, got {list(self.out)}")
+
+    def windows(self, data: TensorType) -> tuple[Windows, ...]:
+        require(data.rank == 2 + len(self.out), "C0202", f"`{self.name}` with {len(self.out)} output sizes needs rank {2 + len(self.out)}")
+        return tuple(adaptive(n, o) for n, o in zip(data.spatial, self.out, strict=True))
+
+
+@dataclass(frozen=True)
+class AdaptiveMaxPool(AdaptivePool):
+    """The largest element of each adaptive window."""
+
+    name: ClassVar[str] = "adaptive_maxpool"
+
+
+@dataclass(frozen=True)
+class AdaptiveAvgPool(AdaptivePool):
+    """The mean of each adaptive window."""
+
+    name: ClassVar[str] = "adaptive_avgpool"
+    reduce: ClassVar[Reduce] = "avg"
+
+
+@dataclass(frozen=True)
+class GlobalPool(Pooling):
+    """A pool whose one window is the whole map."""
+
+    def windows(self, data: TensorType) -> tuple[Windows, ...]:
+        return tuple(sliding(n, 1, n, 1, 1, 0) for n in data.spatial)
+
+
+@dataclass(frozen=True)
+class GlobalMaxPool(GlobalPool):
+    """The largest element of each channel."""
+
+    name: ClassVar[str] = "global_maxpool"
+
+
+@dataclass(frozen=True)
+class GlobalMinPool(GlobalPool):
+    """The smallest element of each channel: what a global max pool turns into under a decreasing function."""
+
+    name: ClassVar[str] = "global_minpool"
+    reduce: ClassVar[Reduce] = "min"
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool(GlobalPool):
+    """The mean of each channel."""
+
+    name: ClassVar[str] = "global_avgpool"
+    reduce: ClassVar[Reduce] = "avg"
+
+
+@dataclass(frozen=True)
+class AdaptiveMinPool(AdaptivePool):
+    """The smallest element of each adaptive window: what an adaptive max pool turns into under a decreasing function."""
+
+    name: ClassVar[str] = "adaptive_minpool"
+    reduce: ClassVar[Reduce] = "min"
+
+
+def flipped(pool: Pooling) -> Pooling:
+    """The same windows with max and min exchanged; raises KeyError for an average."""
+    partner: dict[type[Pooling], type[Pooling]] = {
+        MaxPool: MinPool, MinPool: MaxPool,
+        AdaptiveMaxPool: AdaptiveMinPool, AdaptiveMinPool: AdaptiveMaxPool,
+        GlobalMaxPool: GlobalMinPool, GlobalMinPool: GlobalMaxPool,
+    }  # fmt: skip
+    return partner[type(pool)](**pool.attributes())

@@ -1,0 +1,113 @@
+"""Ops that mix channels or move elements: softmax, LRN, flatten, concat, and the network's input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from cnnir.diagnostics import OpError
+from cnnir.ir.types import TensorType
+
+from .base import Array, Op, require, require_float, require_rank
+
+
+@dataclass(frozen=True)
+class Input(Op):
+    """A network input: its type and, where the user declared one, the range of its elements."""
+
+    name: ClassVar[str] = "input"
+    inputs: ClassVar[tuple[int, int]] = (0, 0)
+    type: TensorType
+    range: tuple[float, float] | None = None
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        return (self.type,)
+
+
+@dataclass(frozen=True)
+class Softmax(Op):
+    """exp(x - max) / sum of exp(x - max) along an axis."""
+
+    name: ClassVar[str] = "softmax"
+    axis: int = 1
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        require_float(self, inputs)
+        rank = inputs[0].rank
+        require(-rank <= self.axis < rank, "C0209", f"`softmax` has no axis {self.axis} here", remark=f"this is {inputs[0]}")
+        return (inputs[0],)
+
+    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        wide = inputs[0].astype(np.float64)
+        with np.errstate(all="ignore"):
+            powers = np.exp(wide - wide.max(axis=self.axis, keepdims=True))
+            return ((powers / powers.sum(axis=self.axis, keepdims=True)).astype(inputs[0].dtype),)
+
+
+@dataclass(frozen=True)
+class Lrn(Op):
+    """Local response normalisation across channels: x / (bias + alpha / size * sum of squares of `size` neighbours)^beta."""
+
+    name: ClassVar[str] = "lrn"
+    size: int
+    alpha: float = 1e-4
+    beta: float = 0.75
+    bias: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(self.size >= 1, "C0206", f"`lrn` needs size >= 1, got {self.size}")
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        require_float(self, inputs)
+        require_rank(self, inputs[0], 2, 8)
+        return (inputs[0],)
+
+    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        """In float64, rounded once; the window of channel c is c - floor((size-1)/2) to c + ceil((size-1)/2)."""
+        wide = inputs[0].astype(np.float64)
+        before, after = (self.size - 1) // 2, self.size - 1 - (self.size - 1) // 2
+        pads = [(0, 0)] * wide.ndim
+        pads[1] = (before, after)
+        squares = np.pad(np.square(wide), pads)
+        total = sum(np.take(squares, np.arange(wide.shape[1]) + i, axis=1) for i in range(self.size))
+        return ((wide / (self.bias + self.alpha / self.size * total) ** self.beta).astype(inputs[0].dtype),)
+
+
+@dataclass(frozen=True)
+class Flatten(Op):
+    """(N, C, H, W, ...) read as (N, C H W ...)."""
+
+    name: ClassVar[str] = "flatten"
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        data = inputs[0]
+        require_rank(self, data, 1, 32)
+        return (data.with_shape((data.shape[0], data.elements // max(1, data.shape[0]))),)
+
+    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        return (inputs[0].reshape(inputs[0].shape[0], -1),)
+
+
+@dataclass(frozen=True)
+class Concat(Op):
+    """Inputs one after another along an axis."""
+
+    name: ClassVar[str] = "concat"
+    inputs: ClassVar[tuple[int, int]] = (1, 1_000_000)
+    axis: int = 1
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        first = inputs[0]
+        require(0 <= self.axis < first.rank, "C0209", f"`concat` has no axis {self.axis} here", remark=f"this is {first}")
+        for slot, t in enumerate(inputs):
+            others = [t.shape[:self.axis] + t.shape[self.axis + 1 :], first.shape[: self.axis] + first.shape[self.axis + 1 :]]
+            if t.dtype != first.dtype or t.rank != first.rank or others[0] != others[1]:
+                raise OpError("C0204", f"`concat` along axis {self.axis} needs inputs alike on the other axes, got {first} and {t}", slot=slot)
+        total = sum(t.shape[self.axis] for t in inputs)
+        return (first.with_shape((*first.shape[: self.axis], total, *first.shape[self.axis + 1 :])),)
+
+    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        return (np.concatenate(inputs, axis=self.axis),)

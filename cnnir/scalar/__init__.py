@@ -1,0 +1,1 @@
+"""Scalar expressions: what an elementwise layer computes, written once and interpreted everywhere."""

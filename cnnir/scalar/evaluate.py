@@ -1,0 +1,31 @@
+"""NumPy evaluation of scalar expressions: the reference meaning of every elementwise layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .expr import Const, Expr, Param, Var, fold
+from .primitives import Array
+
+
+def evaluate(expr: Expr, variables: Sequence[Array], coefficients: Mapping[str, Array] | None = None) -> Array:
+    """The value of `expr` with `Var(i)` = `variables[i]` and `Param(role)` = `coefficients[role]`, broadcast together.
+
+    Everything is computed in the dtype of the variables, one rounding per primitive, never contracted.
+    """
+    dtype = np.result_type(*variables)
+
+    def leaf(expression: Expr) -> Array:
+        if isinstance(expression, Var):
+            return variables[expression.index]
+        if isinstance(expression, Const):
+            return np.asarray(expression.value, dtype)
+        if isinstance(expression, Param) and coefficients is not None:
+            return np.asarray(coefficients[expression.role], dtype)
+        raise TypeError(f"no value for {expression!r}")
+
+    result = fold(expr, leaf, lambda primitive, args: primitive.evaluate(*args))
+    shape = np.broadcast_shapes(np.shape(result), *(np.shape(v) for v in variables))
+    return np.ascontiguousarray(np.broadcast_to(np.asarray(result, dtype), shape))

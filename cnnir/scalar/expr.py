@@ -1,0 +1,122 @@
+"""Expressions over one element: the single definition of every elementwise layer.
+
+An elementwise op declares a *formula* over a closed set of primitives. NumPy evaluation, facts, generated code and
+printed text are all folds over that one formula, so they cannot disagree about what the layer computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar, Union
+
+if TYPE_CHECKING:
+    from .primitives import Primitive
+
+T = TypeVar("T")
+Operand = Union["Expr", float, int]
+
+
+class Expr:
+    """A scalar expression; `+ - * /` and unary `-` build larger ones. Immutable and hashable."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Operand) -> Expr:
+        return apply("add", self, other)
+
+    def __radd__(self, other: Operand) -> Expr:
+        return apply("add", other, self)
+
+    def __sub__(self, other: Operand) -> Expr:
+        return apply("sub", self, other)
+
+    def __rsub__(self, other: Operand) -> Expr:
+        return apply("sub", other, self)
+
+    def __mul__(self, other: Operand) -> Expr:
+        return apply("mul", self, other)
+
+    def __rmul__(self, other: Operand) -> Expr:
+        return apply("mul", other, self)
+
+    def __truediv__(self, other: Operand) -> Expr:
+        return apply("div", self, other)
+
+    def __rtruediv__(self, other: Operand) -> Expr:
+        return apply("div", other, self)
+
+    def __neg__(self) -> Expr:
+        return apply("neg", self)
+
+
+@dataclass(frozen=True, slots=True)
+class Var(Expr):
+    """The element of data input `index`."""
+
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Const(Expr):
+    """A number, rounded to the dtype of the computation where it is used."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Param(Expr):
+    """A coefficient of the layer, by role, such as the slope of a PReLU: one number per channel or per element."""
+
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Apply(Expr):
+    """A primitive applied to arguments."""
+
+    primitive: Primitive
+    args: tuple[Expr, ...]
+
+
+X = Var(0)
+
+
+def apply(name: str, *args: Operand) -> Expr:
+    """The primitive called `name` applied to expressions or numbers; raises KeyError or ValueError (arity)."""
+    from .primitives import PRIMITIVES  # primitives use expressions in their own tests of facts
+
+    primitive = PRIMITIVES[name]
+    if len(args) != primitive.arity:
+        raise ValueError(f"{name} takes {primitive.arity} arguments, got {len(args)}")
+    return Apply(primitive, tuple(a if isinstance(a, Expr) else Const(float(a)) for a in args))
+
+
+def fold(expr: Expr, leaf: Callable[[Expr], T], node: Callable[[Primitive, Sequence[T]], T]) -> T:
+    """Interpret `expr` bottom-up, each shared subexpression once; iterative, so depth costs no Python stack."""
+    done: dict[int, T] = {}
+    stack: list[tuple[Expr, bool]] = [(expr, False)]
+    while stack:
+        current, ready = stack.pop()
+        if id(current) in done:
+            continue
+        if not isinstance(current, Apply):
+            done[id(current)] = leaf(current)
+        elif ready:
+            done[id(current)] = node(current.primitive, [done[id(a)] for a in current.args])
+        else:
+            stack.append((current, True))
+            stack.extend((a, False) for a in current.args)
+    return done[id(expr)]
+
+
+def substitute(expr: Expr, replace: Callable[[Expr], Expr]) -> Expr:
+    """`expr` with every leaf replaced; used to inline one formula into another."""
+    return fold(expr, replace, lambda primitive, args: Apply(primitive, tuple(args)))
+
+
+def leaves(expr: Expr) -> list[Expr]:
+    """Every distinct leaf object of `expr`."""
+    found: list[Expr] = []
+    fold(expr, lambda leaf: found.append(leaf), lambda _primitive, _args: None)
+    return found
