@@ -63,7 +63,9 @@ class ArchUnsupported(CudaError):
     """The architecture is misspelt, or the compiler is too old or too new for it."""
 
     def __init__(self, arch: str, compiler: str, supported: tuple[str, ...]) -> None:
-        super().__init__(f"{compiler} cannot compile for {arch!r}; it can for {' '.join(supported)}")
+        super().__init__(
+            f"{compiler} cannot compile for {arch!r}; it can for {' '.join(supported)}"
+        )
         self.arch = arch
         self.supported = supported
 
@@ -92,12 +94,13 @@ class Toolchain(ABC):
     def check_arch(self, arch: str) -> None:
         """Raise `ArchUnsupported` unless `compile` knows `arch`.
 
-        The variants that NVIDIA marks with a letter (`sm_90a`, `sm_100f`) pass where their plain
-        form does; the compiler has the last word on them.
+        The variants that NVIDIA marks with a letter pass where their plain form does: `sm_90a`,
+        and from sm_100 on also `f`.
         """
         supported = self.supported_archs()
-        plain = re.fullmatch(r"(sm_\d+)[af]?", arch, re.ASCII)
-        if not plain or plain[1] not in supported:
+        form = re.fullmatch(r"(sm_(\d+))([af]?)", arch, re.ASCII)
+        first = {"": 0, "a": 90, "f": 100}
+        if not form or form[1] not in supported or int(form[2]) < first[form[3]]:
             raise ArchUnsupported(arch, self.name, supported)
 
     def compile(self, source: str, arch: str) -> CompiledCuda:
@@ -137,7 +140,7 @@ class Nvrtc(Toolchain):
         options = [
             f"--gpu-architecture={arch}",
             "--std=c++17",
-            "--default-device",
+            "--device-as-default-execution-space",
             "--device-int128",
             *STRICT,
             *_OPERATORS,

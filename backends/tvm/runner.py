@@ -81,8 +81,26 @@ def as_tensor(array: np.ndarray) -> tvm_ffi.Tensor:
 
 
 def as_array(tensor: tvm_ffi.Tensor) -> np.ndarray:
-    """A host tensor as a NumPy array over the same memory, which the array keeps alive."""
-    return np.from_dlpack(tensor)
+    """`tensor` for NumPy: the same memory, kept alive, if it is the host's, else a copy."""
+    if tensor.device.dlpack_device_type() == _CPU:
+        return np.from_dlpack(tensor)
+    array = aligned_empty(tensor.shape, str(tensor.dtype))
+    download = tvm_ffi.get_global_func("runtime.TVMTensorCopyToBytes")  # waits for the device
+    download(tensor, ctypes.c_void_p(array.ctypes.data), array.nbytes)
+    return array
+
+
+def to_device(array: np.ndarray, device: Device) -> tvm_ffi.Tensor:
+    """A copy of `array` in the memory of `device`, where weights should lie before the first run.
+
+    For the CUDA device, load its runtime first.
+    """
+    array = np.asarray(array, order="C")
+    allocate = tvm_ffi.get_global_func("runtime.TVMTensorAllocWithScope")
+    upload = tvm_ffi.get_global_func("runtime.TVMTensorCopyFromBytes")
+    tensor = allocate(tvm_ffi.Shape(array.shape), str(array.dtype), device, None)
+    upload(tensor, ctypes.c_void_p(array.ctypes.data), array.nbytes)
+    return tensor
 
 
 @functools.cache
@@ -100,7 +118,7 @@ def load_runtime(name: str = "tvm_runtime") -> ctypes.CDLL:
 
 
 class Machine:
-    """A loaded library, ready to run on a fixed number of threads.
+    """A loaded library, ready to run on `threads` threads: those asked for, or as many as cores.
 
     TVM sizes its thread pool per operating-system thread, when that thread first uses it, and
     cannot grow it afterwards.  So each machine owns one runner thread on which everything happens,
@@ -119,16 +137,16 @@ class Machine:
     def __init__(self, library_path: Path, threads: int, device: Device | None = None) -> None:
         """Load `library_path`; raise `FileNotFoundError`, `ValueError` or `RuntimeMissing` early.
 
-        `device` is where `main` computes, the host by default; its inputs must be there already.
+        `device` is where `main` computes, the host by default.  Arguments that lie elsewhere are
+        copied there at every call.
         """
         if threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
         self.path = Path(library_path).resolve(strict=True)
-        self.threads = threads
         load_runtime()
         self._runner = ThreadPoolExecutor(1, thread_name_prefix=f"cnnir-{self.path.stem}")
         try:
-            self._runner.submit(_size_pool, threads).result()
+            self.threads: int = self._runner.submit(_size_pool, threads).result()
             self._virtual_machine = self._runner.submit(_load, self.path, device).result()
         except BaseException:
             self._runner.shutdown()
@@ -160,8 +178,9 @@ class Machine:
         self.close()
 
 
-def _size_pool(threads: int) -> None:
-    """Give the calling thread its pool.  Must be its first use of TVM."""
+def _size_pool(threads: int) -> int:
+    """Give the calling thread its pool; its size.  Must be the thread's first use of TVM."""
+    threads = min(threads, os.cpu_count() or threads)  # TVM warns about more, and does not use them
     with _creation:
         before = os.environ.get("TVM_NUM_THREADS")
         os.environ["TVM_NUM_THREADS"] = str(threads)
@@ -172,8 +191,9 @@ def _size_pool(threads: int) -> None:
                 del os.environ["TVM_NUM_THREADS"]
             else:
                 os.environ["TVM_NUM_THREADS"] = before
-    if actual != threads:
+    if actual > threads:
         raise RuntimeError(f"asked TVM for {threads} threads, got {actual}")
+    return actual
 
 
 def _load(path: Path, device: Device | None) -> Any:

@@ -29,6 +29,11 @@ class Seeded:
         """Shape of the array."""
         return self.parameter.shape
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the array."""
+        return numpy_dtype(self.parameter.dtype)
+
     def array(self) -> Array:
         """Draw the array from `numpy.random.default_rng` seeded by the SHA-256 of the key."""
         seed = int.from_bytes(hashlib.sha256(self.key.encode()).digest()[:8], "little")
@@ -54,6 +59,7 @@ class Stored:
     path: Path
     key: str
     shape: tuple[int, ...]
+    dtype: np.dtype[Any] = np.dtype(np.float32)
 
     def array(self) -> Array:
         """Read the tensor."""
@@ -73,6 +79,11 @@ class Held:
     def shape(self) -> tuple[int, ...]:
         """Shape of the array."""
         return self.values.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the array."""
+        return self.values.dtype
 
     def array(self) -> Array:
         """The array itself."""
@@ -112,6 +123,10 @@ class Weights:
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of the array, without reading it."""
         return self._sources[name].shape
+
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """Dtype of the array, without reading it."""
+        return self._sources[name].dtype
 
     @property
     def drawn(self) -> frozenset[str]:

@@ -1,0 +1,106 @@
+"""Graph -> Program: plan, Relax module, machine code, packed weights."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tvm.target import codegen
+
+from cnnir.diagnostics import CnnirError, Diagnostic
+from cnnir.ir.graph import Graph
+from cnnir.ops.elementwise import Elementwise
+
+from .build import build_llvm, export
+from .cpu import FEATURES, kernel_flags
+from .cuda_build import build_cuda
+from .cuda_program import CUBIN, PTX, SOURCE
+from .cuda_toolchain import ToolchainFailed, ToolchainMissing, require_toolchain
+from .module import relax_module
+from .plan import Plan
+from .planner import plan
+from .program import Manifest, Program, Work
+from .regions import Fusion
+from .runner import aligned_empty
+from .target import host_target, lanes
+from .targets import TargetSpec
+
+if TYPE_CHECKING:
+    import tvm
+
+
+def lower(graph: Graph, spec: TargetSpec, fusion: Fusion = "full") -> tuple[Plan, tvm.IRModule, Any]:
+    """The plan, the Relax module and the TVM target of a network."""
+    if spec.kind == "cuda":
+        found = plan(graph, "cuda", 1, fusion)
+        return found, relax_module(found), None
+    target = _llvm_target(spec)
+    found = plan(graph, "llvm", lanes(target), fusion)
+    return found, relax_module(found), target
+
+
+def compile_graph(graph: Graph, spec: TargetSpec, threads: int | None = None, fusion: Fusion = "full") -> Program:
+    """Compile a network; raises CnnirError (exit code 3) where a tool-chain is missing."""
+    found, module, target = lower(graph, spec, fusion)
+    folder = tempfile.TemporaryDirectory(prefix="cnnir-")
+    library = Path(folder.name) / "library.so"
+    files: dict[str, bytes] = {}
+    features: tuple[str, ...] = ()
+    if spec.kind == "cuda":
+        files = _cuda_files(module, spec.arch, library)
+    else:
+        export(build_llvm(module, target), library)
+        with target:
+            features = kernel_flags(f for f in FEATURES if codegen.llvm_cpu_has_features(f))
+    manifest = Manifest(
+        name=graph.name,
+        target=str(spec) if spec.kind == "cuda" else f"llvm -mcpu={target.attrs['mcpu']}",
+        threads=threads or len(os.sched_getaffinity(0)),
+        inputs=graph.inputs,
+        outputs=graph.outputs,
+        work=count_work(graph, found),
+        versions={"cnnir": version("cnnir"), "apache-tvm": version("apache-tvm"), "apache-tvm-ffi": version("apache-tvm-ffi")},
+        cpu_features=features,
+    )
+    return Program(manifest, library, [_aligned(c.make(), c.buffer.dtype) for c in found.constants], files, folder)
+
+
+def count_work(graph: Graph, found: Plan) -> Work:
+    """Counted work of one run of the network under a plan."""
+    macs = evaluations = 0
+    for layer in graph.layers():
+        macs += layer.op.macs([graph.type(v) for v in graph.data(layer.name)], layer.outputs)
+        if isinstance(layer.op, Elementwise) and layer.op.activation:
+            evaluations += layer.type.elements
+    return Work(len(found.calls), found.bytes, macs, evaluations)
+
+
+def _llvm_target(spec: TargetSpec) -> Any:
+    try:
+        return host_target(spec.mcpu)
+    except ValueError as error:
+        raise CnnirError(Diagnostic("C0507", str(error)), 3) from error
+
+
+def _aligned(array: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
+    copy = aligned_empty(array.shape, dtype)
+    copy[...] = array
+    return copy
+
+
+def _cuda_files(module: tvm.IRModule, arch: str, library: Path) -> dict[str, bytes]:
+    """Build for CUDA and compile the source; the host library goes to `library`."""
+    try:
+        toolchain = require_toolchain()
+        build = build_cuda(module, arch)
+        code = toolchain.compile(build.source, arch)
+    except ToolchainMissing as error:
+        raise CnnirError(Diagnostic("C0505", "no CUDA tool-chain found", notes=(str(error),), help="pip install 'cnnir[cuda]'"), 3) from error
+    except (ToolchainFailed, ValueError) as error:
+        raise CnnirError(Diagnostic("C0505", f"cannot compile CUDA code for `{arch}`", notes=(str(error),)), 3) from error
+    export(build.executable, library)
+    return {SOURCE: build.source.encode(), CUBIN: code.cubin, PTX: code.ptx.encode()}

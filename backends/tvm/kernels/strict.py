@@ -1,0 +1,74 @@
+"""Elementwise arithmetic that gives the same bits in whatever kernel it is compiled.
+
+TVM hands LLVM `AllowFPOpFusion = Fast`: on a CPU with fma, a product that feeds a sum becomes one fma, rounded once
+instead of twice, whatever the fast-math flags say. Convolutions want that. Epilogues must not have it, or a region
+split over two kernels (the product stored by one, the sum done by the next) would differ from the same region in one.
+
+`llvm.arithmetic.fence` is the identity, costs no instruction, survives vectorization, and no contraction sees through it.
+"""
+
+from __future__ import annotations
+
+import tvm
+from tvm import tirx
+from tvm.ir import Call, Expr
+
+FENCE = "llvm.arithmetic.fence"
+
+
+def is_float(expr: Expr) -> bool:
+    return str(expr.ty.dtype).startswith("float")
+
+
+def rounded(expr: Expr) -> Expr:
+    """`expr`, rounded to its type before anything else is done with it: it can't become a part of an fma."""
+    return tirx.call_llvm_pure_intrin(str(expr.ty.dtype), FENCE, expr)
+
+
+def strict(expr: Expr) -> Expr:
+    """`expr` with every floating-point product in it rounded. Templates apply it to every stage.
+
+    Quotients too: LLVM divides by 4 by multiplying with 0.25.
+    """
+    return _strict(expr, fenced=False)
+
+
+def _strict(expr: Expr, fenced: bool) -> Expr:
+    """`fenced`: the parent is a fence already, so a product here needs none of its own."""
+    if isinstance(expr, (tirx.Mul, tirx.Div)):
+        result = type(expr)(strict(expr.a), strict(expr.b))
+        return rounded(result) if is_float(expr) and not fenced else result
+    if isinstance(expr, tirx.Select):
+        return tirx.Select(strict(expr.condition), strict(expr.true_value), strict(expr.false_value))
+    if isinstance(expr, tirx.Let):
+        return tirx.Let(expr.var, strict(expr.value), strict(expr.body))
+    if isinstance(expr, tirx.Cast):
+        return tirx.Cast(expr.ty, strict(expr.value))
+    if isinstance(expr, tirx.Not):
+        return tirx.Not(strict(expr.a))
+    if isinstance(expr, Call):
+        if getattr(expr.op, "name", "") == "te.tensor_load":
+            return expr
+        is_fence = calls_llvm_intrinsic(expr, FENCE)
+        args = [_strict(arg, is_fence) for arg in expr.args]
+        return Call(expr.op, args, expr.attrs, expr.ty_args, expr.span, ret_ty=expr.ty)
+    if hasattr(expr, "a") and hasattr(expr, "b"):  # every other binary operator, comparison or connective
+        return type(expr)(strict(expr.a), strict(expr.b))
+    return expr  # constants, variables, loads
+
+
+def calls_llvm_intrinsic(expr: Expr, name: str) -> bool:
+    if not (isinstance(expr, Call) and getattr(expr.op, "name", "") == "tirx.call_llvm_pure_intrin"):
+        return False
+    return int(expr.args[0]) == tvm.target.codegen.llvm_lookup_intrinsic_id(name)
+
+
+SCALAR_ONLY = ("tirx.call_pure_extern", "tirx.call_extern", "prim.if_then_else")
+
+
+def forces_scalar(expr: Expr) -> bool:
+    """Does it call a C function or branch (`if_then_else`; use Select)? TVM's vectorizer makes such a loop scalar."""
+    if isinstance(expr, Call):
+        return getattr(expr.op, "name", "") in SCALAR_ONLY or any(forces_scalar(arg) for arg in expr.args)
+    parts = [getattr(expr, field, None) for field in ("a", "b", "value", "body", "condition", "true_value", "false_value")]
+    return any(forces_scalar(part) for part in parts if isinstance(part, Expr))

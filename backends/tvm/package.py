@@ -1,0 +1,135 @@
+"""Packages on disk: a folder with library, weights and manifest.
+
+    model.cnnpkg/
+        manifest.json    target, threads, types, counted work, versions, SHA-256 and place of everything else
+        library.so       the network's code
+        weights.bin      packed weights at 64-byte offsets, mapped when loaded, never copied
+
+A package is code: loading one runs it. Hashes find damage, not malice; load only what you trust.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnir.diagnostics import CnnirError, Diagnostic
+from cnnir.ir.types import TensorType
+
+from .cpu import check_cpu
+from .program import Array, Manifest, Program, Work
+from .runner import ALIGNMENT
+
+SCHEMA = 1
+LIBRARY, WEIGHTS, MANIFEST = "library.so", "weights.bin", "manifest.json"
+
+
+def save(program: Program, path: Path) -> None:
+    """Write a package, all of it or nothing: it is made beside `path` and renamed. Replaces a package that is there."""
+    if path.exists() and not (path / MANIFEST).is_file():
+        raise CnnirError(Diagnostic("C0501", f"`{path}` exists and is not a package", help="choose another path"), exit_code=2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        shutil.copyfile(program.library, folder / LIBRARY)
+        entries = _write_weights(program.constants, folder / WEIGHTS)
+        for name, content in program.files.items():
+            (folder / name).write_bytes(content)
+        hashes = {p.name: _sha256(p) for p in sorted(folder.iterdir())}
+        (folder / MANIFEST).write_text(json.dumps(_to_json(program.manifest, entries, hashes), indent=1) + "\n")
+        folder.chmod(0o755)
+        _replace(folder, path)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _replace(folder: Path, path: Path) -> None:
+    if not path.exists():
+        folder.rename(path)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent)) / "package"
+    path.rename(old)
+    folder.rename(path)
+    shutil.rmtree(old.parent)
+
+
+def load(path: Path, threads: int | None = None) -> Program:
+    """Open a package; raises CnnirError where it is damaged, or made for another CPU or runtime."""
+    try:
+        document = json.loads((path / MANIFEST).read_text())
+        manifest, entries, hashes = _from_json(document, threads)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CnnirError(Diagnostic("C0503", f"`{path}` is not a cnnir package: {error}")) from error
+    check_cpu(manifest.cpu_features, path)
+    for name, digest in hashes.items():
+        file = path / name
+        if name != Path(name).name or not file.is_file():
+            raise CnnirError(Diagnostic("C0503", f"`{path}` is incomplete: {name} is missing"))
+        if name != WEIGHTS and _sha256(file) != digest:
+            raise CnnirError(Diagnostic("C0503", f"`{path}` is damaged: {name} is not the file that was saved"))
+    extra = {n: (path / n).read_bytes() for n in hashes if n not in (LIBRARY, WEIGHTS)}
+    return Program(manifest, path / LIBRARY, _map_weights(path / WEIGHTS, entries), extra)
+
+
+def _write_weights(constants: list[Array], path: Path) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = []
+    with path.open("wb") as file:
+        for array in constants:
+            file.write(b"\0" * (-file.tell() % ALIGNMENT))
+            entries.append({"offset": file.tell(), "shape": list(array.shape), "dtype": str(array.dtype)})
+            file.write(np.ascontiguousarray(array).data)
+    return entries
+
+
+def _map_weights(path: Path, entries: list[dict[str, Any]]) -> list[Array]:
+    """Weights as views of one mapping. Mode "c": DLPack refuses read-only memory, and nothing reaches the disk."""
+    size = path.stat().st_size
+    arrays: list[Array] = []
+    memory = np.memmap(path, np.uint8, mode="c") if size else np.empty(0, np.uint8)
+    for entry in entries:
+        shape, dtype = tuple(int(n) for n in entry["shape"]), np.dtype(entry["dtype"])
+        length = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        offset = int(entry["offset"])
+        if offset < 0 or offset % ALIGNMENT or offset + length > size:
+            raise CnnirError(Diagnostic("C0503", f"`{path}` is truncated"))
+        arrays.append(memory[offset : offset + length].view(dtype).reshape(shape))
+    return arrays
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+
+def _to_json(manifest: Manifest, entries: list[dict[str, Any]], hashes: Mapping[str, str]) -> dict[str, Any]:
+    document = asdict(manifest)
+    for ports in ("inputs", "outputs"):
+        document[ports] = {n: {"dtype": t.dtype, "shape": list(t.shape)} for n, t in getattr(manifest, ports).items()}
+    return {"schema": SCHEMA, **document, "weights": entries, "sha256": dict(hashes)}
+
+
+def _from_json(document: dict[str, Any], threads: int | None) -> tuple[Manifest, list[dict[str, Any]], dict[str, str]]:
+    if document["schema"] != SCHEMA:
+        raise ValueError(f"schema {document['schema']}, this cnnir reads {SCHEMA}")
+
+    def ports(key: str) -> dict[str, TensorType]:
+        return {n: TensorType(v["dtype"], tuple(v["shape"])) for n, v in document[key].items()}
+
+    manifest = Manifest(
+        document["name"], document["target"], threads or int(document["threads"]), ports("inputs"), ports("outputs"),
+        Work(**document["work"]), document["versions"], tuple(document["cpu_features"]),
+    )  # fmt: skip
+    return manifest, document["weights"], document["sha256"]
+

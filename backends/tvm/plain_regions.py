@@ -1,0 +1,100 @@
+"""Plans regions in plain layout: what no template takes, and everything on CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tvm import te
+from tvm.ir import Expr as PrimExpr
+
+from cnnir.ir.graph import Graph
+from cnnir.ops.elementwise import Elementwise, align
+
+from .context import Context, step_keys
+from .plain import compute, tables
+from .plan import Buffer
+from .regions import Region, Step, anchor_step
+from .scalar import build
+
+if TYPE_CHECKING:
+    from tvm.tirx import PrimFunc
+
+
+def plan_plain(context: Context, region: Region) -> None:
+    """Plan a region without a pool inside as one unscheduled function over plain tensors.
+
+    Arguments: the anchor's data, weights and tables, then extras and coefficients of each step, then the output.
+    """
+    graph, layer = context.graph, context.graph[region.anchor]
+    data = graph.data(layer.name)
+    types = [graph.type(v) for v in data]
+    if isinstance(layer.op, Elementwise):
+        steps = [anchor_step(graph, layer), *region.steps]
+        operands = [context.operand(data[0], "plain")]
+    else:
+        steps = region.steps
+        operands = [context.operand(v, "plain") for v in data]
+        operands += [_weight(context, key) for _, key in layer.weights]
+        operands += [context.constant("table", t.shape, str(t.dtype), lambda t=t: t) for t in tables(layer.op, types)]
+    out = graph.type(region.output)
+    for step in steps:
+        operands += [context.operand(v, "plain") for v in step.extras]
+        operands += [_coefficient(context, name, role, out.rank) for name, role in step.coefficients]
+    anchor = None if isinstance(layer.op, Elementwise) else layer.op
+    key = ("plain", anchor, tuple((b.shape, b.dtype) for b in operands), step_keys(steps), out)
+
+    def build_function(name: str) -> PrimFunc:
+        return _function(name, graph, region, steps, operands, context.kind)
+
+    buffer = context.call(key, build_function, operands, out.shape, str(out.numpy), region.layers)
+    context.values.put(region.output, "plain", buffer)
+
+
+def _weight(context: Context, key: str) -> Buffer:
+    weights = context.graph.weights
+    return context.constant("weight", weights.shape(key), str(weights.dtype(key)), lambda: weights[key])
+
+
+def _coefficient(context: Context, layer: str, role: str, rank: int) -> Buffer:
+    """A coefficient with its axes placed for a value of `rank` axes, so that NumPy broadcasting applies."""
+    t = context.graph[layer].type
+    own = context.coefficient_rank(layer, role)
+    shape = () if own == 0 else (t.shape[1], *((1,) * (rank - 2) if own == 1 else t.shape[2:]))
+    return context.constant("coefficient", shape, str(t.numpy), lambda: np.reshape(align(context.coefficient(layer, role), rank), shape))
+
+
+def _function(name: str, graph: Graph, region: Region, steps: Sequence[Step], operands: Sequence[Buffer], kind: str) -> PrimFunc:
+    layer = graph[region.anchor]
+    arguments = [te.placeholder(b.shape, dtype=b.dtype, name=f"argument{i}") for i, b in enumerate(operands)]
+    given = iter(arguments)
+    if isinstance(layer.op, Elementwise):
+        value = next(given)
+    else:
+        types = [graph.type(v) for v in graph.data(layer.name)]
+        data = [next(given) for _ in types]
+        weights = {role: next(given) for role, _ in layer.weights}
+        value = compute(layer.op, data, weights, types, [next(given) for _ in tables(layer.op, types)])
+    shape = graph.type(region.output).shape
+    for step in steps:
+        value = _elementwise(value, step, given, shape if step is steps[-1] else None, kind)
+    function = te.create_prim_func([*arguments, value])
+    return function.with_attr("global_symbol", name)
+
+
+def _elementwise(value: te.Tensor, step: Step, given: Iterator[te.Tensor], shape: tuple[int, ...] | None, kind: str) -> te.Tensor:
+    """One step as a compute over its broadcast output shape."""
+    extras = [next(given) for _ in step.extras]
+    coefficients = [next(given) for _ in step.coefficients]
+    output = shape or tuple(int(n) for n in value.shape)
+
+    def at(*place: PrimExpr) -> PrimExpr:
+        def read(tensor: te.Tensor) -> PrimExpr:
+            own = place[len(place) - len(tensor.shape) :]
+            return tensor(*(0 if int(n) == 1 else p for p, n in zip(own, tensor.shape, strict=True)))
+
+        named = {str(i): read(c) for i, c in enumerate(coefficients)}
+        return build(step.expr, [read(value), *map(read, extras)], named, kind)
+
+    return te.compute(output, at, name="step")

@@ -1,0 +1,56 @@
+"""Graph -> Plan: partition into regions, then each region to kernel calls, by template where there is one."""
+
+from __future__ import annotations
+
+from cnnir.ir.graph import Graph, Value
+
+from . import blocked_regions
+from .context import Context
+from .kernels.blocked import blocked_shape
+from .kernels.layout import pack_kernel, unpack_kernel
+from .plain_regions import plan_plain
+from .plan import Buffer, Convert, Layout, Plan, Values
+from .regions import Fusion, Kernels, partition
+
+
+def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion = "full") -> Plan:
+    """The kernel calls of a network for a target kind (`llvm` or `cuda`) with vectors of `lanes` floats.
+
+    On `cuda` every region is plain and pools stay kernels of their own: dlight schedules one reduction a kernel.
+    """
+    result = Plan()
+    context = Context(graph, kind, lanes, result, Values({}))
+    context.values = Values(_conversions(context))
+    templates = kind == "llvm"
+    for name, t in graph.inputs.items():
+        buffer = Buffer(f"x{len(result.inputs)}", t.shape, str(t.numpy))
+        result.inputs[name] = buffer
+        context.values.put(Value(name), "plain", buffer)
+    kernels = Kernels(
+        takes_steps=lambda layer: not (templates and blocked_regions.has_template(graph, layer)) or blocked_regions.takes_steps(layer),
+        takes_pool=lambda anchor, pool: templates and blocked_regions.takes_pool(graph, anchor, pool, lanes),
+    )
+    for region in partition(graph, fusion, kernels):
+        if templates and blocked_regions.has_template(graph, graph[region.anchor]):
+            blocked_regions.plan_blocked(context, region)
+        else:
+            plan_plain(context, region)
+    for name, value in graph.results.items():
+        result.outputs[name] = context.operand(value, "plain")
+    return result
+
+
+def _conversions(context: Context) -> dict[tuple[Layout, Layout], Convert]:
+    lanes = context.lanes
+
+    def to_blocked(value: Value, source: Buffer) -> Buffer:
+        N, C, H, W = context.graph.type(value).shape
+        shape = (N, C, H, W)
+        return context.call(("pack", shape, lanes), lambda n: pack_kernel(shape, n, lanes), [source], blocked_shape(shape, lanes))
+
+    def to_plain(value: Value, source: Buffer) -> Buffer:
+        N, C, H, W = context.graph.type(value).shape
+        shape = (N, C, H, W)
+        return context.call(("unpack", shape, lanes), lambda n: unpack_kernel(shape, n, lanes), [source], shape)
+
+    return {("plain", "blocked"): to_blocked, ("blocked", "plain"): to_plain}

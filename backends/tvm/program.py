@@ -1,0 +1,137 @@
+"""A compiled network: call it, save it, load it. Nothing here imports the compiler."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnir.diagnostics import CnnirError, Diagnostic
+from cnnir.ir.types import TensorType
+
+from .runner import Machine, as_tensor
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one run does, counted, not timed."""
+
+    kernels: int
+    """Kernel launches."""
+    bytes: int
+    """Bytes the kernels read and write, each operand once a launch."""
+    macs: int
+    """Multiply-accumulate operations."""
+    evaluations: int
+    """Evaluations of activation functions, one an element."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a program is, apart from its code and weights."""
+
+    name: str
+    target: str
+    threads: int
+    inputs: Mapping[str, TensorType]
+    outputs: Mapping[str, TensorType]
+    work: Work
+    versions: Mapping[str, str]
+    cpu_features: tuple[str, ...] = ()
+    """Instruction sets that the library uses, by their names in /proc/cpuinfo."""
+
+
+class Program:
+    """A network compiled for a target.
+
+        outs = program({"x": array})        # output name -> ndarray
+
+    The first call loads the library on a runner thread of its own, with `threads` threads behind it.
+    """
+
+    def __init__(
+        self, manifest: Manifest, library: Path, constants: Sequence[Array], files: Mapping[str, bytes] | None = None,
+        folder: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:  # fmt: skip
+        self.manifest = manifest
+        self.library = library
+        self.constants = list(constants)
+        self.files = dict(files or {})
+        self._folder = folder
+        self._machine: Machine | None = None
+        self._weights: list[Any] | None = None
+
+    @property
+    def inputs(self) -> Mapping[str, TensorType]:
+        """Input name -> type."""
+        return self.manifest.inputs
+
+    @property
+    def outputs(self) -> Mapping[str, TensorType]:
+        """Output name -> type."""
+        return self.manifest.outputs
+
+    @property
+    def work(self) -> Work:
+        """What one run does, counted."""
+        return self.manifest.work
+
+    def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run once; raises CnnirError where a feed is missing, unknown, or of the wrong shape or dtype."""
+        results = self.load().run([*self.arguments(feeds)])
+        return dict(zip(self.outputs, results, strict=True))
+
+    def run(self, feeds: Mapping[str, Array] | None = None, **arrays: Array) -> dict[str, Array]:
+        """Run once; feeds may be given by keyword."""
+        return self({**(feeds or {}), **arrays})
+
+    def load(self) -> Machine:
+        """The loaded library; loads it at the first call."""
+        if self._machine is None:
+            self._machine = self._open()
+        return self._machine
+
+    def _open(self) -> Machine:
+        if not self.manifest.target.startswith("cuda"):
+            return Machine(self.library, self.manifest.threads)
+        from .cuda_program import open_machine
+
+        return open_machine(self.library, self.manifest.threads, self.files)
+
+    def arguments(self, feeds: Mapping[str, Array]) -> list[Any]:
+        """The tensors `main` takes: feeds in the order of the inputs, then the weights."""
+        self._check(feeds)
+        if self._weights is None:
+            self._weights = [as_tensor(c) for c in self.constants]
+        return [*(as_tensor(np.ascontiguousarray(feeds[name])) for name in self.inputs), *self._weights]
+
+    def _check(self, feeds: Mapping[str, Array]) -> None:
+        found: list[Diagnostic] = []
+        for name in feeds.keys() - self.inputs.keys():
+            found.append(Diagnostic("C0601", f"the network has no input `{name}`", help=f"its inputs are {', '.join(self.inputs)}"))
+        for name, t in self.inputs.items():
+            array = feeds.get(name)
+            if array is None:
+                found.append(Diagnostic("C0601", f"input `{name}` is missing", help=f"it is {t}"))
+            elif tuple(array.shape) != t.shape or array.dtype != t.numpy:
+                found.append(Diagnostic("C0602", f"input `{name}` is {array.dtype}{list(array.shape)}, the network takes {t}"))
+        if found:
+            raise CnnirError(found)
+
+    def close(self) -> None:
+        """Stop the runner thread; the program can be called again, which loads it anew."""
+        if self._machine is not None:
+            self._machine.close()
+            self._machine = None
+
+    def save(self, path: str | Path) -> None:
+        """Write a package: a folder with the library, the weights at 64-byte offsets, and a manifest."""
+        from .package import save
+
+        save(self, Path(path))

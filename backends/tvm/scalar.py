@@ -1,0 +1,69 @@
+"""Scalar expressions as TIR: one fold, the same primitives in every kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from tvm import tirx
+from tvm.ir import Expr as PrimExpr
+
+from cnnir.scalar.expr import Const, Expr, Param, Var, fold
+from cnnir.scalar.primitives import Primitive
+
+from .kernels.intrinsics import INTRINSICS
+
+Builder = Callable[..., PrimExpr]
+
+
+def _sign(x: PrimExpr) -> PrimExpr:
+    one, zero = tirx.const(1, x.ty.dtype), tirx.const(0, x.ty.dtype)
+    return tirx.Select(x > zero, one, tirx.Select(x < zero, -one, zero))
+
+
+_ARITHMETIC: Mapping[str, Builder] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: tirx.Div(a, b),
+    "max": tirx.Max,
+    "min": tirx.Min,
+    "neg": lambda x: tirx.const(-1, x.ty.dtype) * x,
+    "sign": _sign,
+    "square": lambda x: x * x,
+    "select": lambda a, b, greater, otherwise: tirx.Select(a > b, greater, otherwise),
+}
+
+_C_NAMES = {"abs": "fabsf", "round": "rintf"}
+"""Primitives whose float function in C (and CUDA) is not `<name>f`."""
+
+
+def _c_function(name: str) -> Builder:
+    return lambda x: tirx.call_pure_extern(str(x.ty.dtype), _C_NAMES.get(name, name + "f"), x)
+
+
+def builders(kind: str) -> Mapping[str, Builder]:
+    """Primitive name -> TIR builder for a target kind: LLVM intrinsics and libm on `llvm`, precise C functions on `cuda`."""
+    if kind == "llvm":
+        return {**INTRINSICS, **_ARITHMETIC}
+    return {**{name: _c_function(name) for name in INTRINSICS}, **_ARITHMETIC}
+
+
+def build(expr: Expr, variables: Sequence[PrimExpr], coefficients: Mapping[str, PrimExpr], kind: str) -> PrimExpr:
+    """`expr` with `Var(i)` = variables[i] and `Param(role)` = coefficients[role], for a target kind."""
+    dtype = str(variables[0].ty.dtype)
+    table = builders(kind)
+
+    def leaf(expression: Expr) -> PrimExpr:
+        if isinstance(expression, Var):
+            return variables[expression.index]
+        if isinstance(expression, Const):
+            return tirx.const(np.dtype(dtype).type(expression.value), dtype)
+        if isinstance(expression, Param):
+            return coefficients[expression.role]
+        raise TypeError(f"no TIR for {expression!r}")
+
+    def node(primitive: Primitive, args: Sequence[PrimExpr]) -> PrimExpr:
+        return table[primitive.name](*args)
+
+    return fold(expr, leaf, node)

@@ -1,0 +1,27 @@
+"""The host target: this CPU by name, never LLVM's "generic" (which means SSE2 on x86)."""
+
+from __future__ import annotations
+
+import os
+
+from tvm.target import Target, codegen
+
+
+def host_target(mcpu: str | None = None, threads: int | None = None) -> Target:
+    """An llvm target for `mcpu` (default: the CPU we run on), parallel over `threads` cores.
+
+    No fast-math flag is set: nothing is reassociated, NaN and infinities keep their meaning. LLVM still contracts
+    a product and a sum into one fma wherever the CPU has it; `kernels/strict.py` says where we forbid that.
+    """
+    mcpu = mcpu or str(codegen.llvm_get_system_cpu())
+    if mcpu in ("", "generic"):
+        raise ValueError("LLVM does not know this CPU by name: pass mcpu (for instance x86-64-v3)")
+    return Target({"kind": "llvm", "mcpu": mcpu, "num-cores": threads or os.cpu_count() or 1})
+
+
+def lanes(target: Target) -> int:
+    """How many float32 fit in one vector register: 16 with AVX-512, 8 with AVX2, 4 otherwise."""
+    with target:
+        if codegen.llvm_cpu_has_features("avx512f"):
+            return 16
+        return 8 if codegen.llvm_cpu_has_features("avx2") else 4
