@@ -1,0 +1,40 @@
+"""cnnir: a compiler for convolutional networks that proves which layers may trade places with pooling.
+
+    net  = cnnir.parse("network n(x: f32[1,8,8,8]) { x -> relu -> maxpool(2) }")
+    done = cnnir.optimize(net, target="llvm")
+    prog = cnnir.compile(done.graph, target="llvm", threads=2)
+    outs = prog({"x": array})
+
+Everything is imported when first used: `import cnnir` alone imports neither TVM nor networkx.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnnir.api import compile, dumps, evaluate, load, load_program, optimize, parse, save
+    from cnnir.decisions import Certificate, Decision, Optimized, Site, Witness
+    from cnnir.diagnostics import CnnirError, Diagnostic
+    from cnnir.ir.graph import Graph
+    from cnnir.ir.types import TensorType
+
+_WHERE = {
+    **dict.fromkeys(("compile", "dumps", "evaluate", "load", "load_program", "optimize", "parse", "save"), "cnnir.api"),
+    **dict.fromkeys(("Certificate", "Decision", "Optimized", "Site", "Witness"), "cnnir.decisions"),
+    **dict.fromkeys(("CnnirError", "Diagnostic"), "cnnir.diagnostics"),
+    "Graph": "cnnir.ir.graph",
+    "TensorType": "cnnir.ir.types",
+}
+
+__all__ = [  # noqa: RUF022 - functions first, as people look for them
+    "compile", "dumps", "evaluate", "load", "load_program", "optimize", "parse", "save",
+    "Certificate", "CnnirError", "Decision", "Diagnostic", "Graph", "Optimized", "Site", "TensorType", "Witness",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE[name]), name)

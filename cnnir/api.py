@@ -1,0 +1,128 @@
+"""The public functions. The only module, with the command line, that knows frontends, passes and backends alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cnnir.diagnostics import CnnirError, Diagnostic
+from cnnir.ir.graph import Graph
+
+if TYPE_CHECKING:
+    from cnnir.backends.tvm.program import Program
+    from cnnir.decisions import Optimized
+
+Array = np.ndarray[Any, Any]
+Place = Literal["auto", "always", "never", "measure"]
+Exactness = Literal["exact", "ulp"]
+ConvAlgorithm = Literal["direct", "winograd", "auto"]
+Fusion = Literal["full", "act", "none"]
+
+
+def parse(text: str, name: str = "<string>") -> Graph:
+    """The network written in `text`, in the `.cnn` language; `name` is what diagnostics call it. Raises CnnirError."""
+    from cnnir.frontends import cnn
+
+    return cnn.parse(text, name)
+
+
+def load(path: str | Path) -> Graph:
+    """Read a network from a file, by its suffix: `.cnn`. Raises CnnirError: exit code 2 where there is no such file."""
+    from cnnir.frontends import cnn
+
+    path = Path(path)
+    if path.suffix != ".cnn":
+        raise CnnirError(Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help="networks are `.cnn` files"), 2)
+    return cnn.load(path)
+
+
+def dumps(graph: Graph) -> str:
+    """The network as `.cnn` text; parsing it gives an equal network."""
+    from cnnir.ir.text import dumps as print_graph
+
+    return print_graph(graph)
+
+
+def save(graph: Graph, path: str | Path) -> None:
+    """Write the network as `.cnn`, with a `.safetensors` beside it where weights are not drawn from their keys."""
+    from cnnir.ir.text import save as write_graph
+
+    write_graph(graph, Path(path))
+
+
+def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """Output name -> array, by the NumPy reference."""
+    from cnnir.backends.reference import evaluate as run_reference
+
+    return run_reference(graph, feeds)
+
+
+def optimize(graph: Graph | str | Path, target: str = "llvm", place: Place = "auto", exactness: Exactness = "exact") -> Optimized:
+    """Place elementwise regions before or after their pools, and say why. The graph given is not changed.
+
+    `place`: `auto` moves what pays, `always` whatever a law allows, `never` nothing, `measure` compiles both orders
+    and keeps the faster. `exactness`: `exact` moves only what is equal bit for bit, `ulp` also what re-rounds.
+    """
+    from cnnir.backends.tvm.targets import parse_target
+    from cnnir.passes.place import place as place_regions
+
+    parse_target(target)
+    network = _as_graph(graph)
+    if place == "measure":
+        return _measure(network, target, exactness)
+    return place_regions(network, place=place, exactness=exactness)
+
+
+def compile(
+    graph: Graph | str | Path, target: str = "llvm", *, arch: str | None = None, threads: int | None = None, conv: ConvAlgorithm = "auto",
+    fusion: Fusion = "full", place: Place | None = None, exactness: Exactness = "exact",
+) -> Program:  # fmt: skip
+    """Compile a network as it is given, or placed first where `place` is said.
+
+    `target` is `llvm` (this CPU), `llvm -mcpu=...` or `cuda`; `arch` goes with `cuda` (default sm_80). `threads`
+    defaults to the cores this process may use. `conv` decides the convolution algorithm by the convolution alone,
+    so that moved and unmoved networks compare; `direct` is the only one so far. `fusion` is `full` (activation and
+    pool in their convolution's kernel), `act` (pools apart) or `none` (every layer a kernel of its own).
+    """
+    from cnnir.backends.tvm.compile import compile_graph
+    from cnnir.backends.tvm.targets import parse_target
+
+    if conv == "winograd":
+        raise CnnirError(Diagnostic("C0508", "`conv=winograd` is not available yet", help="use `conv=direct` or `conv=auto`"), 2)
+    network = _as_graph(graph)
+    if place is not None:
+        network = optimize(network, target, place, exactness).graph
+    return compile_graph(network, parse_target(target, arch), threads, fusion)
+
+
+def load_program(path: str | Path, threads: int | None = None) -> Program:
+    """Open a compiled package without importing the compiler. Raises CnnirError. A package is code: trust its source."""
+    from cnnir.backends.tvm.package import load as load_package
+
+    return load_package(Path(path), threads)
+
+
+def _as_graph(graph: Graph | str | Path) -> Graph:
+    return graph if isinstance(graph, Graph) else load(graph)
+
+
+def _measure(graph: Graph, target: str, exactness: Exactness) -> Optimized:
+    """The faster of the two orders by a race on random data of the declared ranges."""
+    raise NotImplementedError
+
+
+def random_feeds(graph: Graph, seed: int = 0) -> dict[str, Array]:
+    """Random inputs for a network: uniform over the declared range, else standard normal."""
+    from cnnir.ops.tensor import Input
+
+    rng = np.random.default_rng(seed)
+    feeds: dict[str, Array] = {}
+    for layer in graph.layers():
+        if isinstance(layer.op, Input):
+            shape, span = layer.type.shape, layer.op.range
+            values = rng.standard_normal(shape) if span is None else rng.uniform(*span, shape)
+            feeds[layer.name] = np.asarray(values, layer.type.numpy)
+    return feeds
