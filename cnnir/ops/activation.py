@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from cnnir.scalar.expr import Expr
 
@@ -13,7 +14,8 @@ from .elementwise import Elementwise
 class UserActivation(Elementwise):
     """A named expression over x. Facts are inferred from the body; the name means nothing to any pass."""
 
-    function: str
+    name: ClassVar[str] = "activation"
+    function: str = field(compare=False)
     body: Expr
 
     def formula(self) -> Expr:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -24,7 +24,7 @@ class Binary(Elementwise):
     activation: ClassVar[bool] = False
     floating: ClassVar[bool] = False
     constant: float | None = None
-    reverse: bool = False
+    reverse: bool = field(default=False, metadata={"written": False})  # a language says it by the order of operands
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         operands = len(inputs) + (self.constant is not None)

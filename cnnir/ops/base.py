@@ -31,6 +31,24 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class PerAxis:
+    """How a language fills a field that holds one number per spatial axis (`pads`: all begins, then all ends).
+
+    One number written stands for every axis; where nothing is written, the field called `like` is copied, or `fill`
+    stands on every axis; without either the field must be written.
+    """
+
+    fill: int | None = None
+    like: str = ""
+    pads: bool = False
+
+
+def per_axis(fill: int | None = None, like: str = "", pads: bool = False) -> Mapping[str, PerAxis]:
+    """Metadata of a dataclass field that is a `PerAxis`."""
+    return {"axes": PerAxis(fill, like, pads)}
+
+
+@dataclass(frozen=True)
 class Op:
     """A layer's operation. Subclasses are frozen dataclasses whose fields are the attributes, in `.cnn` order."""
 
@@ -79,11 +97,11 @@ def require_float(op: Op, types: Sequence[TensorType]) -> None:
     """Raise OpError unless every input has a floating dtype."""
     for slot, t in enumerate(types):
         if not t.is_float:
-            raise OpError("C0205", f"`{op.name}` needs floating-point inputs", remark=f"this is {t}", slot=slot)
+            raise OpError("C0205", f"`{op.name}` needs floating-point inputs", slot=slot)
 
 
 def require_rank(op: Op, t: TensorType, least: int, most: int) -> None:
     """Raise OpError unless least <= rank <= most."""
     if not least <= t.rank <= most:
         wanted = f"rank {least}" if least == most else f"rank {least} to {most}"
-        raise OpError("C0202", f"`{op.name}` needs an input of {wanted}", remark=f"this is {t}", slot=0)
+        raise OpError("C0202", f"`{op.name}` needs an input of {wanted}", slot=0)

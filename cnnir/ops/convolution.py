@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from cnnir.diagnostics import OpError
 from cnnir.ir.types import TensorType
 
-from .base import Array, Op, Parameter, require, require_float, require_rank
+from .base import Array, Op, Parameter, per_axis, require, require_float, require_rank
 from .window import axis_pads, output_size
 
 
@@ -32,10 +32,10 @@ class Conv(Op):
 
     name: ClassVar[str] = "conv"
     out: int
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...] = (1, 1)
-    pad: tuple[int, ...] = (0, 0, 0, 0)
-    dilation: tuple[int, ...] = (1, 1)
+    kernel: tuple[int, ...] = field(metadata=per_axis())
+    stride: tuple[int, ...] = field(default=(1, 1), metadata=per_axis(1))
+    pad: tuple[int, ...] = field(default=(0, 0, 0, 0), metadata=per_axis(0, pads=True))
+    dilation: tuple[int, ...] = field(default=(1, 1), metadata=per_axis(1))
     groups: int = 1
     bias: bool = True
 
@@ -50,7 +50,7 @@ class Conv(Op):
         require_rank(self, data, 2 + len(self.kernel), 2 + len(self.kernel))
         for what, count in (("input", data.channels), ("output", self.out)):
             if count % self.groups:
-                raise OpError("C0207", f"{count} {what} channels do not divide into {self.groups} groups", slot=0, remark=f"this is {data}")
+                raise OpError("C0207", f"{count} {what} channels do not divide into {self.groups} groups", slot=0)
         spatial = tuple(
             output_size(n, self.kernel[i], self.stride[i], self.dilation[i], axis_pads(self.pad, i)) for i, n in enumerate(data.spatial)
         )
@@ -102,7 +102,7 @@ class Dense(Op):
         require_float(self, inputs)
         data = inputs[0]
         if data.rank != 2:
-            raise OpError("C0202", "`fc` needs an input of rank 2", remark=f"this is {data}", help="put `flatten` in front of it", slot=0)
+            raise OpError("C0202", "`fc` needs an input of rank 2", help="put `flatten` in front of it", slot=0)
         return (data.with_shape((data.shape[0], self.out)),)
 
     def parameters(self, inputs: Sequence[TensorType]) -> Mapping[str, Parameter]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,11 @@ from cnnir.scalar.evaluate import evaluate
 from cnnir.scalar.expr import Expr
 
 from .base import Array, Op, require_float
+
+if TYPE_CHECKING:
+    from cnnir.facts.fact import Claim
+    from cnnir.facts.interval import Interval
+    from cnnir.facts.precision import Precision
 
 
 def align(coefficient: Array, rank: int) -> Array:
@@ -40,6 +45,11 @@ class Elementwise(Op):
         """Coefficients of the formula, of shape (), (C,) or (C, *spatial), computed from the parameters."""
         return parameters
 
+    def claim(self, range: Interval, precision: Precision) -> Claim | None:
+        """A direction on `range` that is known from calculus and that composing primitives cannot find (class U)."""
+        del range, precision
+        return None
+
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """NumPy broadcasting over inputs of one dtype."""
         if self.floating:
@@ -47,7 +57,7 @@ class Elementwise(Op):
         first = inputs[0]
         for slot, t in enumerate(inputs):
             if t.dtype != first.dtype:
-                raise OpError("C0205", f"`{self.name}` needs inputs of one dtype", remark=f"this is {t}", slot=slot)
+                raise OpError("C0205", f"`{self.name}` needs inputs of one dtype", slot=slot)
         try:
             shape = np.broadcast_shapes(*(t.shape for t in inputs))
         except ValueError:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from cnnir.ir.types import TensorType
 
-from .base import Array, Op, require, require_float, require_rank
+from .base import Array, Op, per_axis, require, require_float, require_rank
 from .convolution import check_window
 from .window import Windows, adaptive, axis_pads, output_size, sliding
 
@@ -80,10 +80,10 @@ def _reduce_axis(value: Array, axis: int, windows: Windows, reduce: Reduce) -> A
 class SlidingPool(Pooling):
     """A pool with kernel, stride, pad and dilation; the elaborator sets stride = kernel where the user gives none."""
 
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    pad: tuple[int, ...] = (0, 0, 0, 0)
-    dilation: tuple[int, ...] = (1, 1)
+    kernel: tuple[int, ...] = field(metadata=per_axis())
+    stride: tuple[int, ...] = field(metadata=per_axis(like="kernel"))
+    pad: tuple[int, ...] = field(default=(0, 0, 0, 0), metadata=per_axis(0, pads=True))
+    dilation: tuple[int, ...] = field(default=(1, 1), metadata=per_axis(1))
     ceil: bool = False
 
     def __post_init__(self) -> None:
@@ -146,7 +146,7 @@ class AvgPool(SlidingPool):
 class AdaptivePool(Pooling):
     """A pool with a given output size; windows may be uneven (PyTorch's rule)."""
 
-    out: tuple[int, ...]
+    out: tuple[int, ...] = field(metadata=per_axis())
 
     def __post_init__(self) -> None:
         require(min(self.out) >= 1, "C0206", f"`{self.name}` needs an output size >= 1, got {list(self.out)}")

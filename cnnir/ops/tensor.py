@@ -37,7 +37,7 @@ class Softmax(Op):
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         require_float(self, inputs)
         rank = inputs[0].rank
-        require(-rank <= self.axis < rank, "C0209", f"`softmax` has no axis {self.axis} here", remark=f"this is {inputs[0]}")
+        require(-rank <= self.axis < rank, "C0209", f"`softmax` has no axis {self.axis} here")
         return (inputs[0],)
 
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
@@ -101,7 +101,7 @@ class Concat(Op):
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         first = inputs[0]
-        require(0 <= self.axis < first.rank, "C0209", f"`concat` has no axis {self.axis} here", remark=f"this is {first}")
+        require(0 <= self.axis < first.rank, "C0209", f"`concat` has no axis {self.axis} here")
         for slot, t in enumerate(inputs):
             others = [t.shape[:self.axis] + t.shape[self.axis + 1 :], first.shape[: self.axis] + first.shape[self.axis + 1 :]]
             if t.dtype != first.dtype or t.rank != first.rank or others[0] != others[1]:

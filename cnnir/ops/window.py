@@ -11,6 +11,10 @@ from cnnir.diagnostics import OpError
 from .base import Array
 
 
+MAX_TAPS = 1 << 26
+"""Greatest number of (window, element) pairs on one axis: half a gigabyte of indices."""
+
+
 @dataclass(frozen=True)
 class Windows:
     """The windows of one axis: output o looks at the input positions `taps[o]`, those that are `real[o]`.
@@ -37,14 +41,22 @@ class Windows:
         return np.flatnonzero(~self.real.any(axis=1))
 
 
+def _check_size(outputs: int, taps: int) -> None:
+    """Refuse windows whose table of taps would not fit in memory."""
+    if outputs * taps > MAX_TAPS:
+        raise OpError("C0210", f"the windows are too large: {outputs:,} of {taps:,} elements on one axis")
+
+
 def sliding(length: int, outputs: int, kernel: int, stride: int, dilation: int, begin: int) -> Windows:
     """Windows that start `stride` apart, the first at -begin, with `kernel` taps `dilation` apart."""
+    _check_size(outputs, kernel)
     starts = np.arange(outputs)[:, None] * stride - begin
     return Windows(length, starts + np.arange(kernel)[None, :] * dilation)
 
 
 def adaptive(length: int, outputs: int) -> Windows:
     """PyTorch's adaptive windows: output o covers floor(o n / O) to ceil((o + 1) n / O); short ones repeat their last tap."""
+    _check_size(outputs, length // outputs + 2)
     starts = np.arange(outputs) * length // outputs
     ends = -(-(np.arange(1, outputs + 1) * length) // outputs)
     offsets = np.arange(int((ends - starts).max(initial=1)))

@@ -1,0 +1,198 @@
+"""What a `.cnn` file says, as frozen data. Every node knows where it was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cnnir.diagnostics import Span
+
+
+@dataclass(frozen=True)
+class Node:
+    """Something written, and where."""
+
+    span: Span = field(repr=False, compare=False)
+
+
+# -- arithmetic and arguments ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Number(Node):
+    """A literal; whole numbers are kept whole."""
+
+    value: int | float
+
+
+@dataclass(frozen=True)
+class Name(Node):
+    """A word: a value, a size, an op, a choice such as `same`. Quoted ones may hold any character."""
+
+    text: str
+    quoted: bool = False
+
+
+@dataclass(frozen=True)
+class Piped(Node):
+    """`in`: what was piped into the block."""
+
+
+@dataclass(frozen=True)
+class Sequence(Node):
+    """`[a, b]`."""
+
+    items: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Negative(Node):
+    """`-a`; `signs` counts the minus signs, so that a million of them is not a million levels."""
+
+    signs: int
+    operand: Expression
+
+
+@dataclass(frozen=True)
+class Arithmetic(Node):
+    """`a + b - c` or `a * b / c`, from left to right: `rest` holds (sign, operand)."""
+
+    first: Expression
+    rest: tuple[tuple[str, Expression], ...]
+
+
+@dataclass(frozen=True)
+class Argument(Node):
+    """A positional argument, or one given by `key`."""
+
+    value: Expression
+    key: Name | None = None
+
+
+@dataclass(frozen=True)
+class Call(Node):
+    """`conv(64, 3)`, or a bare `relu` in a chain."""
+
+    name: Name
+    arguments: tuple[Argument, ...] = ()
+
+
+# -- chains ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Repeat(Node):
+    """`[a -> b] * count`."""
+
+    steps: tuple[Step, ...]
+    count: Expression | None
+
+
+@dataclass(frozen=True)
+class OpaqueStep(Node):
+    """`onnx.Op{...}`."""
+
+    name: Name
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
+class Chain(Node):
+    """`head -> step -> step`."""
+
+    head: Expression
+    steps: tuple[Step, ...]
+
+
+Step = Call | Repeat | OpaqueStep
+Expression = Number | Name | Piped | Sequence | Negative | Arithmetic | Call | Chain
+
+
+# -- statements and items ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Assign(Node):
+    """`a = chain`, or `a, b = chain` for a layer of several outputs."""
+
+    targets: tuple[Name, ...]
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Result(Node):
+    """One value of a `return`, under a name of its own where one is given."""
+
+    value: Expression
+    name: Name | None
+
+
+@dataclass(frozen=True)
+class Return(Node):
+    """`return a, b`."""
+
+    results: tuple[Result, ...]
+
+
+Statement = Assign | Return | Name | Piped | Number | Sequence | Negative | Arithmetic | Call | Chain
+
+
+@dataclass(frozen=True)
+class TypeName(Node):
+    """`f32[1, 3, 224, 224]`."""
+
+    dtype: str
+    sizes: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class InputDeclaration(Node):
+    """`x: f32[1, 8] in [0, 1]`."""
+
+    name: Name
+    type: TypeName
+    range: tuple[Expression, Expression] | None
+
+
+@dataclass(frozen=True)
+class Block(Node):
+    """A named piece of network with sizes as parameters: a chain (`steps`) or statements over `in` (`body`)."""
+
+    name: Name
+    parameters: tuple[Name, ...]
+    steps: tuple[Step, ...] | None
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Activation(Node):
+    """`activation f(x) = expression`."""
+
+    name: Name
+    parameters: tuple[Name, ...]
+    body: Expression
+
+
+@dataclass(frozen=True)
+class WeightsFile(Node):
+    """`weights "file.safetensors"`."""
+
+    path: Name
+
+
+@dataclass(frozen=True)
+class NetworkDeclaration(Node):
+    """`network n(inputs) { statements }`."""
+
+    name: Name
+    inputs: tuple[InputDeclaration, ...]
+    body: tuple[Statement, ...]
+
+
+Item = Block | Activation | WeightsFile | NetworkDeclaration
+
+
+@dataclass(frozen=True)
+class File(Node):
+    """A whole `.cnn` file."""
+
+    items: tuple[Item, ...]

@@ -1,0 +1,83 @@
+"""What a file defines: its blocks, activations, networks and weights file, by name and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cnnir.diagnostics import CnnirError, Diagnostic, Span
+from cnnir.ops.activation import UserActivation
+from cnnir.ops.registry import OPS
+from cnnir.scalar.primitives import PRIMITIVES
+
+from . import ast
+from .expressions import body_of
+from .problems import alike, first_written, refuse
+
+RESERVED = ("input",)
+"""Names of ops that a chain cannot write."""
+
+
+@dataclass
+class Definitions:
+    """The items of a file."""
+
+    blocks: dict[str, ast.Block] = field(default_factory=dict[str, ast.Block])
+    activations: dict[str, UserActivation] = field(default_factory=dict[str, UserActivation])
+    networks: dict[str, ast.NetworkDeclaration] = field(default_factory=dict[str, ast.NetworkDeclaration])
+    weights: ast.WeightsFile | None = None
+    order: dict[str, int] = field(default_factory=dict[str, int])
+    """Block name -> its place in the file: a block may use earlier ones only."""
+    refused: set[str] = field(default_factory=set[str])
+    """Activations whose definition was refused: using one is not a second error."""
+
+
+def collect(file: ast.File, report: Callable[[CnnirError], None]) -> Definitions:
+    """The definitions of a file; each wrong one is reported and left out."""
+    found = Definitions()
+    spans: dict[str, Span] = {}
+    for item in file.items:
+        try:
+            _collect(item, found, spans)
+        except CnnirError as error:
+            report(error)
+    return found
+
+
+def _collect(item: ast.Item, found: Definitions, spans: dict[str, Span]) -> None:
+    if isinstance(item, ast.WeightsFile):
+        if found.weights is not None:
+            raise refuse("C0306", "a file has one `weights` line", item.span, "", None, first_written(found.weights.span))
+        found.weights = item
+        return
+    name = item.name.text
+    if isinstance(item, ast.NetworkDeclaration):
+        if name in found.networks:
+            raise refuse("C0306", f"network `{name}` is defined twice", item.name.span, "", None, first_written(found.networks[name].name.span))
+        found.networks[name] = item
+        return
+    if name in spans:
+        raise refuse("C0306", f"`{name}` is defined twice", item.name.span, "", None, first_written(spans[name]))
+    if (name in OPS or name in PRIMITIVES) and name not in RESERVED:
+        raise refuse("C0306", f"`{name}` is an op of the language", item.name.span, help="choose another name")
+    spans[name] = item.name.span
+    if isinstance(item, ast.Block):
+        found.blocks[name] = item
+        found.order[name] = len(found.order)
+        return
+    try:
+        found.activations[name] = UserActivation(name, body_of(item, found.activations))
+    except CnnirError:
+        found.refused.add(name)
+        raise
+
+
+def choose(found: Definitions, network: str | None, everything: Span) -> ast.NetworkDeclaration:
+    """The network called `network`, or the last one."""
+    if network is not None and network in found.networks:
+        return found.networks[network]
+    if network is not None:
+        raise CnnirError(Diagnostic("C0307", f"there is no network called `{network}`", help=alike(network, found.networks)), exit_code=2)
+    if not found.networks:
+        raise refuse("C0307", "the text defines no network", Span(everything.source, 0, 0), help="write `network name(x: f32[1, 3, 8, 8]) { x -> relu }`")
+    return list(found.networks.values())[-1]

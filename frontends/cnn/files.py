@@ -1,0 +1,38 @@
+"""Reading a `.cnn` file, and nothing that only looks like one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
+
+from .screen import MAX_CHARACTERS
+
+
+def read_text(path: Path) -> str:
+    """The text of a regular UTF-8 file; raises CnnirError for anything else."""
+    try:
+        if not path.exists():
+            raise CnnirError(Diagnostic("C0401", f"there is no file `{path}`"), exit_code=2)
+        if not path.is_file():
+            raise CnnirError(Diagnostic("C0401", f"`{path}` is not a file"), exit_code=2)
+        with path.open("rb") as file:
+            content = file.read(4 * MAX_CHARACTERS + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CnnirError(Diagnostic("C0401", f"`{path}` cannot be read: {reason}"), exit_code=2) from None
+    if len(content) > 4 * MAX_CHARACTERS:
+        raise CnnirError(Diagnostic("C0105", f"`{path}` is larger than any network: more than {4 * MAX_CHARACTERS:,} bytes"))
+    return decode(content, str(path))
+
+
+def decode(content: bytes, name: str) -> str:
+    """UTF-8 bytes as text; raises CnnirError at the first byte that is not."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        readable = content[: error.start].decode("utf-8")
+        line = readable + "\N{REPLACEMENT CHARACTER}"
+        source = Source(name, line)
+        label = Label(Span(source, len(readable), len(line)), f"byte 0x{content[error.start]:02x}")
+        raise CnnirError(Diagnostic("C0107", "the text is not UTF-8", (label,), help="save it as UTF-8")) from None

@@ -1,0 +1,129 @@
+"""One call of a chain -> one layer of the graph, with its name and weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from cnnir.diagnostics import CnnirError, OpError, Origin, Span
+from cnnir.ir.graph import Graph, Value
+from cnnir.ir.types import TensorType
+from cnnir.ir.weights import Seeded, WeightSource
+from cnnir.ops.arithmetic import Binary
+from cnnir.ops.base import Op, Parameter
+from cnnir.ops.convolution import Conv
+from cnnir.ops.registry import OPS
+
+from . import ast
+from .arguments import Given, bind, match
+from .definitions import RESERVED, Definitions
+from .numbers import Text
+from .problems import alike, refuse, refused_by_op, unsupported
+from .scope import Scope
+from .screen import MAX_LAYERS
+from .stored import StoredWeights
+
+PLANNED = frozenset("conv_transpose pad split slice reshape transpose resize cast quantize dequantize".split())
+"""Ops of the language that are to come."""
+SUGAR = frozenset({"depthwise"})
+
+
+class Layers:
+    """Adds layers to a graph."""
+
+    def __init__(self, graph: Graph, found: Definitions, stored: StoredWeights | None) -> None:
+        self.graph = graph
+        self._found = found
+        self._stored = stored
+        self._count = 0
+
+    def knows(self, name: str) -> bool:
+        """Whether a call of this name makes a layer."""
+        return (name in OPS and name not in RESERVED) or name in self._found.activations or name in SUGAR or name in PLANNED
+
+    def add(self, node: ast.Call, inputs: Sequence[Value], given: Sequence[Given], scope: Scope, number_first: bool) -> Value:
+        """The output of a new layer; raises CnnirError with the layer's place where it cannot be."""
+        self._count += 1
+        if self._count > MAX_LAYERS:
+            raise refuse("C0105", f"the network is too large: more than {MAX_LAYERS:,} layers once written out", node.span)
+        name = node.name.text
+        texts = {g.key: g for g in given if g.key and isinstance(g.value, Text)}
+        types = [self.graph.type(v) for v in inputs]
+        try:
+            op = self._op(node, types, [g for g in given if g.key not in texts], tuple(texts), number_first)
+            op.check_arity(len(inputs))
+            outputs = op.infer(types)
+        except OpError as error:
+            raise refused_by_op(error, node.span, self.graph, inputs) from None
+        if any(math.prod(t.shape) >= 2**63 for t in outputs):
+            raise refuse("C0210", "the tensor is too large: its elements do not count in 64 bits", node.span, f"this is {outputs[0]}")
+        parameters = op.parameters(types)
+        layer = self._name(name, texts.pop("name", None), scope)
+        weights = {role: self._weight(role, parameter, layer, texts, node.span) for role, parameter in parameters.items()}
+        stray = next((g for key, g in texts.items() if key not in parameters), None)
+        if stray is not None:
+            known = f"it has {', '.join(parameters)}" if parameters else "it has none"
+            raise refuse("C0212", f"`{name}` has no weight `{stray.key}`", stray.span, help=alike(stray.key, parameters) or known)
+        return self.graph.add(op, inputs, name=layer, weights=weights, origin=Origin(node.span))
+
+    # -- the op -------------------------------------------------------------------------------------------------------
+
+    def _op(self, node: ast.Call, types: Sequence[TensorType], given: Sequence[Given], roles: Sequence[str], number_first: bool) -> Op:
+        name, span = node.name.text, node.span
+        if name in self._found.activations:
+            match([], name, given, span)
+            return self._found.activations[name]
+        if name == "depthwise":
+            return _depthwise(types, given, span)
+        if name in PLANNED:
+            raise unsupported(f"`{name}` is", node.name.span)
+        if name not in OPS or name in RESERVED:
+            if name in self._found.refused:
+                raise CnnirError(())
+            known = {*OPS, *self._found.activations, *self._found.blocks, *SUGAR} - set(RESERVED)
+            raise refuse("C0211", f"there is no layer `{name}`", node.name.span, help=alike(name, known))
+        op = OPS[name]
+        if not types and op.inputs[0]:
+            raise refuse("C0201", f"`{name}` has no input", span, help=f"write `x -> {span.text if len(span.text) < 60 else name}`")
+        values = bind(op, name, given, types[0] if types else None, span, roles)
+        return op(**values, **({"reverse": True} if number_first and issubclass(op, Binary) else {}))
+
+    # -- names and weights --------------------------------------------------------------------------------------------
+
+    def _name(self, op: str, given: Given | None, scope: Scope) -> str:
+        if given is None:
+            name = scope.next_name(op)
+            while name in self.graph:
+                name = scope.next_name(op)
+            return name
+        if not given.value or given.value in self.graph:
+            raise refuse("C0306", f"a layer called `{given.value}` exists", given.span)
+        return str(given.value)
+
+    def _weight(self, role: str, parameter: Parameter, layer: str, texts: Mapping[str, Given], span: Span) -> str:
+        """The key of a weight, put in the store unless it is shared and there already."""
+        key, place = (str(texts[role].value), texts[role].span) if role in texts else (f"{layer}.{role}", span)
+        if key in self.graph.weights:
+            shape, dtype = self.graph.weights.shape(key), self.graph.weights.dtype(key)
+            if (shape, dtype) != (parameter.shape, TensorType(parameter.dtype, ()).numpy):
+                raise refuse("C0304", f"weight `{key}` is {list(shape)} elsewhere, and must be {list(parameter.shape)} here", place)
+            return key
+        source: WeightSource = Seeded(key, parameter) if self._stored is None else self._stored.source(key, parameter, place)
+        self.graph.weights[key] = source
+        return key
+
+
+def _depthwise(types: Sequence[TensorType], given: Sequence[Given], span: Span) -> Conv:
+    """`depthwise(kernel, multiplier=1)`: a convolution with one group a channel."""
+    if not types:
+        raise refuse("C0201", "`depthwise` has no input", span, help="write `x -> depthwise(3)`")
+    names = ["kernel", "stride", "pad", "dilation", "bias", "multiplier"]
+    found = match(names, "depthwise", given, span)
+    groups = types[0].channels
+    multiplier = found.pop("multiplier", Given("multiplier", 1, span))
+    if not isinstance(multiplier.value, int) or multiplier.value < 1:
+        raise refuse("C0214", "`multiplier` must be a whole number, 1 or more", multiplier.span)
+    values = [replace(argument, key=key) for key, argument in found.items()]
+    values += [Given("out", groups * multiplier.value, span), Given("groups", groups, span)]
+    return Conv(**bind(Conv, "depthwise", values, types[0], span))

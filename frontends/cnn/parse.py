@@ -1,0 +1,68 @@
+"""Text -> AST, by the grammar in `cnnir.grammar`."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from typing import cast
+
+from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
+
+from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
+
+from .ast import File
+from .build import Builder
+from .lines import LineRule
+from .screen import screen
+
+_SPELLING = {
+    "_SEP": "a new line", "_ARROW": "`->`", "NAME": "a name", "NUMBER": "a number", "STRING": "a quoted name", "$END": "the end of the file",
+    "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`", "LBRACE": "`{`", "RBRACE": "`}`", "COMMA": "`,`", "COLON": "`:`",
+    "EQUAL": "`=`", "PLUS": "`+`", "MINUS": "`-`", "TIMES": "`*`", "OVER": "`/`",
+}  # fmt: skip
+
+
+@functools.cache
+def _parser() -> Lark:
+    grammar = resources.files("cnnir.grammar").joinpath("cnn.lark").read_text(encoding="utf-8")
+    return Lark(grammar, parser="lalr", lexer="basic", strict=True, propagate_positions=True, postlex=LineRule())
+
+
+def parse_file(source: Source) -> File:
+    """The AST of a text; raises CnnirError at the first place where it is not in the language."""
+    screen(source)
+    try:
+        tree = cast("Tree[Token]", _parser().parse(source.text))
+    except UnexpectedInput as error:
+        raise CnnirError(_syntax(source, error)) from None
+    return Builder(source).transform(tree)
+
+
+def _syntax(source: Source, error: UnexpectedInput) -> Diagnostic:
+    """What stands where nothing like it may stand, and what may."""
+    if not isinstance(error, UnexpectedToken):  # the screen lets no character through that begins no token
+        place = error.pos_in_stream or 0
+        return Diagnostic("C0101", "this is no part of the language", (Label(Span(source, place, place + 1)),))
+    token = cast(Token, error.token)
+    expected = sorted(_spell(name) for name in error.accepts or error.expected)
+    if token.type == "$END":
+        end = len(source.text.rstrip())
+        span, found = Span(source, max(0, end - 1), end), "the text ends too early"
+    else:
+        start = token.start_pos or 0
+        span = Span(source, start, token.end_pos or start + 1)
+        found = "the statement ends too early" if token.type == "_SEP" else f"`{token}` cannot stand here"
+        if token.type == "_ARROW":
+            found = "`->` cannot stand here"
+    listing = expected[0] if len(expected) == 1 else f"{', '.join(expected[:-1])} or {expected[-1]}"
+    return Diagnostic("C0101", found, (Label(span, f"expected {listing}" if len(expected) <= 5 else ""),), help=_hint(token))
+
+
+def _spell(terminal: str) -> str:
+    return _SPELLING.get(terminal, f"`{terminal.lower()}`")
+
+
+def _hint(token: Token) -> str | None:
+    if token.type in ("NETWORK", "BLOCK", "ACTIVATION", "WEIGHTS", "RETURN", "IN"):
+        return f'`{token}` is a word of the language; to use it as a name, quote it: `"{token}"`'
+    return None
