@@ -58,6 +58,16 @@ class Decision:
     witness: Witness | None = None
     bound: float | None = None
 
+    @property
+    def rule(self) -> str:
+        """The law."""
+        return self.law
+
+    @property
+    def proof(self) -> Certificate | None:
+        """The certificate."""
+        return self.certificate
+
 
 @dataclass(frozen=True)
 class Optimized:

@@ -201,6 +201,14 @@ class Graph:
         """Set the output types of a layer."""
         self._net.nodes[name]["layer"] = replace(self[name], outputs=outputs)
 
+    def revise(self, name: str, *, op: Op | None = None, made_by: str | None = None) -> None:
+        """Give a layer another op, or say which rule made it, keeping its name, place and readers; its types are inferred again."""
+        layer = self[name]
+        op = op or layer.op
+        outputs = op.infer([self.type(v) for v in self.data(name)])
+        origin = layer.origin if made_by is None else replace(layer.origin, made_by=made_by)
+        self._net.nodes[name]["layer"] = replace(layer, op=op, outputs=outputs, origin=origin)
+
     # -- comparing --------------------------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from cnnir.diagnostics import OpError
 from cnnir.ir.types import TensorType
+
+if TYPE_CHECKING:
+    from cnnir.facts.interval import Interval
+    from cnnir.facts.precision import Precision
 
 Array = np.ndarray[Any, Any]
 Init = Literal["he", "around_one", "around_zero", "slope"]
@@ -74,6 +78,22 @@ class Op:
         """Multiply-accumulate operations of one run."""
         del inputs, outputs
         return 0
+
+    def output_range(
+        self,
+        inputs: Sequence[Interval],
+        types: Sequence[TensorType],
+        parameters: Callable[[], Mapping[str, Array]],
+        precision: Precision,
+    ) -> Interval:
+        """The range of the output's elements from those of the inputs; `parameters()` reads the weights.
+
+        Without a rule of its own an op gives every finite number: that is what the contract says of data at a site.
+        """
+        del inputs, types, parameters
+        from cnnir.facts.interval import unknown  # facts are about ops, so ops come first
+
+        return unknown(precision)
 
     def attributes(self) -> Mapping[str, Any]:
         """Field name -> value, in declaration order."""

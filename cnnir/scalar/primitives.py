@@ -4,6 +4,9 @@
 (one IEEE rounding of the exact result) or `library` (whatever the platform's mathematical library returns).
 The NumPy meaning of a `library` primitive is float64 rounded once to the dtype: float32 np.exp and np.tanh are not
 monotone (laws.md section 3), and the reference must be.
+
+The facts of a primitive are declared here too, as data: where it rises and falls, on what it is defined, what values
+it can have. Facts of ops and of whole regions are computed from these.
 """
 
 from __future__ import annotations
@@ -19,6 +22,31 @@ Rounding = Literal["exact", "correct", "library"]
 Array = np.ndarray[Any, Any]
 
 
+Way = Literal[1, 0, -1]
+"""Non-decreasing, flat, non-increasing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A function goes one way on [lo, hi]."""
+
+    lo: float
+    hi: float
+    way: Way
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is true of a primitive of one argument, as it is computed in floating point.
+
+    Pieces touch at numbers of every dtype; outside them the direction is unknown. Outside `domain` it gives NaN.
+    """
+
+    pieces: tuple[Piece, ...] = ()
+    domain: tuple[float, float] = (-math.inf, math.inf)
+    image: tuple[float, float] = (-math.inf, math.inf)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Primitive:
     """A scalar function. Compared by identity: there is one object of each name."""
@@ -27,6 +55,12 @@ class Primitive:
     arity: int
     rounding: Rounding
     numpy: Callable[..., Any]
+    shape: Shape = Shape()
+    """For one argument: where it rises and falls."""
+    separates_zeros: tuple[int, ...] = ()
+    """Arguments in which -0 and +0 give different results (other than zeros)."""
+    selects: bool = False
+    """Whether it only compares and chooses, so that it is exact for integers too; other primitives may wrap."""
 
     def evaluate(self, *args: Array) -> Array:
         """Elementwise value on arrays of one floating dtype; NaN and infinities as IEEE gives them."""
@@ -52,26 +86,58 @@ def _erf(x: Array) -> Array:
     return np.array(flat).reshape(np.shape(x))
 
 
+_HUGE = math.nextafter(math.inf, 0)  # outside (-_HUGE, _HUGE) only infinities
+
+
+def _rising(lo: float = -math.inf, hi: float = math.inf, image: tuple[float, float] = (-math.inf, math.inf)) -> Shape:
+    return Shape((Piece(lo, hi, 1),), (lo, hi), image)
+
+
+def _falling(lo: float = -math.inf, hi: float = math.inf, image: tuple[float, float] = (-math.inf, math.inf)) -> Shape:
+    return Shape((Piece(lo, hi, -1),), (lo, hi), image)
+
+
+def _bowl(least: float) -> Shape:
+    return Shape((Piece(-math.inf, 0, -1), Piece(0, math.inf, 1)), image=(least, math.inf))
+
+
+def _wave(*pieces: Piece, image: tuple[float, float] = (-1, 1)) -> Shape:
+    return Shape(pieces, (-_HUGE, _HUGE), image)
+
+
 def _declare() -> Mapping[str, Primitive]:
+    """Ends of the pieces of sin, cos and tan lie just inside the turning points, where they hold in every dtype."""
+    quarter, half = 1.570796, 3.141592
+    everywhere = _rising()
+    chosen = {"max": (2, np.maximum), "min": (2, np.minimum), "select": (4, _select)}
     exact = {
-        "max": (2, np.maximum), "min": (2, np.minimum), "neg": (1, np.negative), "abs": (1, np.abs),
-        "floor": (1, np.floor), "ceil": (1, np.ceil), "round": (1, np.rint), "sign": (1, np.sign),
-        "select": (4, _select),
+        "neg": (np.negative, _falling()), "abs": (np.abs, _bowl(0)), "floor": (np.floor, everywhere),
+        "ceil": (np.ceil, everywhere), "round": (np.rint, everywhere),
     }  # fmt: skip
-    correct = {
-        "add": (2, np.add), "sub": (2, np.subtract), "mul": (2, np.multiply), "div": (2, np.divide),
-        "sqrt": (1, np.sqrt), "square": (1, np.square),
-    }  # fmt: skip
+    arithmetic = {"add": np.add, "sub": np.subtract, "mul": np.multiply}
     library = {
-        "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "tanh": np.tanh, "erf": _erf,
-        "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
-        "sinh": np.sinh, "cosh": np.cosh, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
+        "exp": (np.exp, _rising(image=(0, math.inf))), "expm1": (np.expm1, _rising(image=(-1, math.inf))),
+        "log": (np.log, _rising(lo=0)), "log1p": (np.log1p, _rising(lo=-1)),
+        "tanh": (np.tanh, _rising(image=(-1, 1))), "erf": (_erf, _rising(image=(-1, 1))),
+        "sin": (np.sin, _wave(Piece(-quarter, quarter, 1))),
+        "cos": (np.cos, _wave(Piece(-half, 0, 1), Piece(0, half, -1))),
+        "tan": (np.tan, _wave(Piece(-quarter, quarter, 1), image=(-math.inf, math.inf))),
+        "asin": (np.arcsin, _rising(-1, 1, (-1.5708, 1.5708))), "acos": (np.arccos, _falling(-1, 1, (0, 3.1416))),
+        "atan": (np.arctan, _rising(image=(-1.5708, 1.5708))),
+        "sinh": (np.sinh, everywhere), "cosh": (np.cosh, _bowl(1)), "asinh": (np.arcsinh, everywhere),
+        "acosh": (np.arccosh, _rising(lo=1, image=(0, math.inf))), "atanh": (np.arctanh, _rising(-1, 1)),
     }  # fmt: skip
-    return {
-        **{n: Primitive(n, arity, "exact", f) for n, (arity, f) in exact.items()},
-        **{n: Primitive(n, arity, "correct", f) for n, (arity, f) in correct.items()},
-        **{n: Primitive(n, 1, "library", f) for n, f in library.items()},
-    }
+    found = [
+        *(Primitive(n, arity, "exact", f, selects=True) for n, (arity, f) in chosen.items()),
+        *(Primitive(n, 1, "exact", f, shape) for n, (f, shape) in exact.items()),
+        Primitive("sign", 1, "exact", np.sign, _rising(image=(-1, 1)), selects=True),
+        *(Primitive(n, 2, "correct", f) for n, f in arithmetic.items()),
+        Primitive("div", 2, "correct", np.divide, separates_zeros=(1,)),
+        Primitive("sqrt", 1, "correct", np.sqrt, _rising(lo=0, image=(0, math.inf))),
+        Primitive("square", 1, "correct", np.square, _bowl(0)),
+        *(Primitive(n, 1, "library", f, shape) for n, (f, shape) in library.items()),
+    ]
+    return {p.name: p for p in found}
 
 
 PRIMITIVES: Mapping[str, Primitive] = _declare()

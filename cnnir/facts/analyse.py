@@ -1,0 +1,163 @@
+"""Facts of a formula on a range, by abstract interpretation over its primitives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, leaves
+
+from .fact import Fact, constant, identity, nothing, worst
+from .interval import Interval
+from .lattice import LEVEL, UNKNOWN, glue
+from .precision import Precision
+from .transfer import apply, seam
+
+Coefficients = Mapping[str, Interval]
+DEPTH = 40
+"""Selects inside selects beyond this are not looked into."""
+WORK = 20_000
+"""Primitive applications after which an analysis gives up with UNKNOWN."""
+SPLITS = 8
+"""Most points at which a range is cut to find the direction piece by piece."""
+
+
+class Analysis:
+    """Interprets formulas of one variable, whose coefficients lie in given intervals, in one precision."""
+
+    def __init__(self, precision: Precision, coefficients: Coefficients | None = None) -> None:
+        self.precision = precision
+        self.coefficients = coefficients or {}
+        self._work = 0
+
+    def on(self, expr: Expr, domain: Interval) -> Fact:
+        """Facts of `expr` as a function of Var(0) in `domain`; where its direction is unknown, the range is cut and glued."""
+        fact = self._direct(expr, domain, 0)
+        if fact.direction.is_monotone or domain.is_point:
+            return fact
+        pieces = self._split(expr, domain)
+        return fact if pieces is None or pieces.direction == UNKNOWN else pieces
+
+    def several(self, expr: Expr, arguments: Sequence[Fact]) -> Fact:
+        """Facts of `expr` where Var(i) has the facts `arguments[i]`, all functions of one variable."""
+        return self._fold(expr, lambda i: arguments[i], lambda node, args: nothing(args[2].range.hull(args[3].range)))
+
+    def _direct(self, expr: Expr, domain: Interval, depth: int) -> Fact:
+        fact = self._fold(expr, lambda _i: identity(domain), lambda node, args: self._select(node, args, domain, depth))
+        direction = fact.direction.within(domain.lo, domain.hi)
+        return Fact(direction, fact.range, fact.grade, fact.linear, fact.bound)
+
+    def _fold(self, expr: Expr, variable: Callable[[int], Fact], select: Callable[[Apply, Sequence[Fact]], Fact]) -> Fact:
+        done: dict[int, Fact] = {}
+        variables: dict[int, Fact] = {}
+        stack: list[tuple[Expr, bool]] = [(expr, False)]
+        while stack:
+            node, ready = stack.pop()
+            if id(node) in done:
+                continue
+            if isinstance(node, Apply) and not ready:
+                stack.append((node, True))
+                stack.extend((a, False) for a in node.args)
+                continue
+            if isinstance(node, Apply):
+                self._work += 1
+                args = [done[id(a)] for a in node.args]
+                done[id(node)] = select(node, args) if node.primitive.name == "select" else apply(node.primitive, args, self.precision)
+            elif isinstance(node, Var):
+                done[id(node)] = variables.setdefault(node.index, variable(node.index))
+            else:
+                done[id(node)] = self._leaf(node)
+        return done[id(expr)]
+
+    def _leaf(self, node: Expr) -> Fact:
+        if isinstance(node, Const):
+            value = self.precision.round(node.value)
+            return constant(Interval(value, value, minus_zero=str(value).startswith("-0")))
+        if isinstance(node, Param):
+            return constant(self.coefficients[node.role])
+        raise TypeError(f"no facts for {node!r}")
+
+    # -- select: two pieces and the seam between them ---------------------------------------------------------------
+
+    def _select(self, node: Apply, args: Sequence[Fact], domain: Interval, depth: int) -> Fact:
+        """select(a > b, p, q): p where a > b. Where the comparison changes once, each branch is analysed on its part of
+        the domain, and the seam is checked on the two neighbouring floats where it changes."""
+        a, b, p, q = args
+        grade, _bound = worst(a, b)
+        if a.range.nan or b.range.nan or depth >= DEPTH or self._work > WORK:
+            return nothing(p.range.hull(q.range))
+        if a.range.lo > b.range.hi:
+            return p
+        if a.range.hi <= b.range.lo:
+            return q
+        both = Fact(p.direction.join(q.direction), p.range.hull(q.range), max(grade, *worst(p, q)[:1]), bound=worst(p, q)[1])
+        if a.direction.is_constant and b.direction.is_constant:
+            return both
+        rises = a.direction.is_up and b.direction.is_down
+        falls = a.direction.is_down and b.direction.is_up
+        if not rises and not falls:
+            return nothing(both.range)
+        last = self._threshold(node, domain, rises)
+        if last is None:
+            return nothing(both.range)
+        first = self.precision.next(last)
+        before, after = (node.args[3], node.args[2]) if rises else (node.args[2], node.args[3])
+        left = self._piece(before, domain, domain.lo, last, depth)
+        right = self._piece(after, domain, first, domain.hi, depth)
+        step = seam(self._point(before, last, depth), self._point(after, first, depth))
+        direction = glue(left.direction, last, step, first, right.direction)
+        merged, bound = worst(left, right)
+        return Fact(direction, left.range.hull(right.range), max(merged, grade), bound=bound)
+
+    def _piece(self, expr: Expr, domain: Interval, lo: float, hi: float, depth: int) -> Fact:
+        return self._direct(expr, Interval(lo, hi, False, domain.minus_zero), depth + 1)
+
+    def _point(self, expr: Expr, at: float, depth: int) -> Fact:
+        return self._direct(expr, Interval(at, at, False, at == 0), depth + 1)
+
+    def _threshold(self, node: Apply, domain: Interval, rises: bool) -> float | None:
+        """The last number of the domain before a > b changes; None where it depends on the coefficients."""
+        a, b = node.args[:2]
+        if isinstance(a, Var) and isinstance(b, Const):
+            return self.precision.round(b.value)
+        if isinstance(a, Const) and isinstance(b, Var):
+            return self.precision.next(self.precision.round(a.value), -1)
+
+        def changed(at: float) -> bool | None:
+            point = Interval(at, at, False, at == 0)
+            left, right = self._direct(a, point, DEPTH).range, self._direct(b, point, DEPTH).range
+            greater = True if left.lo > right.hi else False if left.hi <= right.lo else None
+            return None if greater is None else greater == rises
+
+        if changed(domain.lo) is not False or changed(domain.hi) is not True:
+            return None
+        return self.precision.bisect(changed, domain.lo, domain.hi)
+
+    # -- cutting the range ------------------------------------------------------------------------------------------
+
+    def _split(self, expr: Expr, domain: Interval) -> Fact | None:
+        """Facts from pieces between 0 and the constants of the formula: x x x is up on each side of 0, so it is up."""
+        cuts = self._cuts(expr, domain)
+        if not cuts:
+            return None
+        ends = [domain.lo, *cuts, domain.hi]
+        found: Fact | None = None
+        for lo, hi in zip(ends, ends[1:], strict=False):
+            piece = self._piece(expr, domain, lo, hi, 0)
+            if found is None:
+                found = piece
+                continue
+            grade, bound = worst(found, piece)
+            direction = glue(found.direction, lo, LEVEL, lo, piece.direction).within(domain.lo, domain.hi)
+            found = Fact(direction, found.range.hull(piece.range), grade, found.linear if found.linear == piece.linear else None, bound)
+            if direction == UNKNOWN:
+                return None
+        return found
+
+    def _cuts(self, expr: Expr, domain: Interval) -> list[float]:
+        values = {0.0}
+        for leaf in leaves(expr):
+            if isinstance(leaf, Const):
+                value = abs(self.precision.round(leaf.value))
+                values |= {value, -value}
+        nearest = sorted(values, key=abs)[:SPLITS]
+        return sorted(v + 0.0 for v in nearest if domain.lo < v < domain.hi)

@@ -1,0 +1,52 @@
+"""Facts in words, as `cnnc check` prints them."""
+
+from __future__ import annotations
+
+import math
+
+from .fact import Fact, Grade
+from .interval import Interval
+from .lattice import SOMEWHERE, Direction, Turn
+
+
+def describe(fact: Fact) -> str:
+    """One line: "non-decreasing; range [0, 6]; exact (E)"."""
+    return "; ".join([direction(fact.direction), f"range {interval(fact.range)}", grade(fact)])
+
+
+def direction(known: Direction) -> str:
+    """The direction in words, with the turning point where it is known."""
+    if known.is_constant:
+        return "constant"
+    if known.is_up:
+        return "non-decreasing"
+    if known.is_down:
+        return "non-increasing"
+    if known.is_monotone:
+        return "monotone, direction unknown"
+    if known.valley:
+        return f"non-increasing, then non-decreasing{_turning(known.valley)}"
+    if known.peak:
+        return f"non-decreasing, then non-increasing{_turning(known.peak)}"
+    return "direction unknown"
+
+
+def _turning(turn: Turn) -> str:
+    if turn == SOMEWHERE or math.isinf(turn.until) or math.isinf(turn.since):
+        return ""
+    where = f"at {turn.until:.9g}" if turn.until >= turn.since else f"in [{turn.until:.9g}, {turn.since:.9g}]"
+    return f" (turning {where})"
+
+
+def interval(known: Interval) -> str:
+    """The interval in words; the largest finite numbers are not worth their digits."""
+    lo, hi = (f"{v:.6g}" for v in (known.lo, known.hi))
+    return f"[{lo}, {hi}]{' or NaN' if known.nan else ''}"
+
+
+def grade(fact: Fact) -> str:
+    """The float class in words."""
+    words = {Grade.E: "exact (E)", Grade.C: "exact for a monotone library (C, assumed)"}
+    if fact.grade in words:
+        return words[fact.grade]
+    return "re-rounds (U), no bound known" if fact.bound is None else f"re-rounds (U), within {fact.bound:.3g}"

@@ -1,0 +1,83 @@
+"""A floating dtype as the analysis sees it: its numbers, its neighbours, and primitives evaluated at its points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from cnnir.ir.types import numpy_dtype
+from cnnir.scalar.primitives import Primitive
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A floating dtype by its cnnir name. Numbers of it are held as Python floats, exactly."""
+
+    name: str
+    numpy: np.dtype[Any]
+    max: float
+    """The largest finite number."""
+    tiny: float
+    """The smallest positive number, a denormal."""
+    unit: float
+    """The unit roundoff: half the distance from 1 to the next number."""
+
+    @property
+    def sweepable(self) -> bool:
+        """Whether every input can be tried in reasonable time, so that library functions can be trusted on evidence."""
+        return self.numpy.itemsize <= 4
+
+    def round(self, value: float) -> float:
+        """The nearest number of this dtype."""
+        with np.errstate(all="ignore"):
+            return float(np.asarray(value).astype(self.numpy))
+
+    def next(self, value: float, steps: int = 1) -> float:
+        """The number `steps` above (below, where negative); infinities stay."""
+        with np.errstate(all="ignore"):
+            at = np.asarray(value, self.numpy)
+            for _ in range(abs(steps)):
+                at = np.nextafter(at, np.asarray(math.copysign(math.inf, steps), self.numpy))
+            return float(at)
+
+    def at(self, primitive: Primitive, *values: float) -> float:
+        """The value of the primitive at a point, by its reference meaning."""
+        return float(primitive.evaluate(*(np.asarray(v, self.numpy) for v in values)))
+
+    def bisect(self, holds: Callable[[float], bool | None], lo: float, hi: float) -> float | None:
+        """The last number in [lo, hi] before `holds` turns true; it must be false at lo and true at hi. None if undecided."""
+        low, high = self._key(lo), self._key(hi)
+        while high - low > 1:
+            middle = (low + high) // 2
+            answer = holds(self._number(middle))
+            if answer is None:
+                return None
+            low, high = (low, middle) if answer else (middle, high)
+        return self._number(low)
+
+    def _key(self, value: float) -> int:
+        """Numbers in order as integers; both zeros are 0."""
+        bits = int(np.asarray(abs(value), self.numpy).view(f"u{self.numpy.itemsize}"))
+        return -bits if value < 0 else bits
+
+    def _number(self, key: int) -> float:
+        bits = np.asarray(abs(key), f"u{self.numpy.itemsize}").view(self.numpy)
+        return math.copysign(float(bits), -1.0 if key < 0 else 1.0)
+
+
+@lru_cache(maxsize=None)
+def precision(name: str) -> Precision:
+    """The precision of a floating dtype such as `f32`; raises KeyError for an unknown name."""
+    dtype = numpy_dtype(name)
+    if name == "bf16":
+        import ml_dtypes  # NumPy's finfo does not know bfloat16
+
+        info: Any = ml_dtypes.finfo(dtype)
+    else:
+        info = np.finfo(dtype)
+    return Precision(name, dtype, float(info.max), float(info.smallest_subnormal), float(info.eps) / 2)

@@ -1,0 +1,39 @@
+"""Ranges of the values of a network, from its inputs' declared ranges, computed only where someone asks."""
+
+from __future__ import annotations
+
+from cnnir.ir.graph import Graph, Value
+
+from .interval import Interval
+from .precision import precision
+
+
+class Ranges:
+    """Value -> interval, hulled over its elements, for one state of a graph. Reads weights only of layers on the way."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._known: dict[Value, Interval] = {}
+
+    def __getitem__(self, value: Value) -> Interval:
+        """The range of `value`, which must be floating; iterative, so depth costs no Python stack."""
+        stack = [value]
+        while stack:
+            current = stack[-1]
+            if current in self._known:
+                stack.pop()
+                continue
+            operands = self.graph.data(current.layer)
+            waiting = [v for v in operands if v not in self._known]
+            if waiting:
+                stack.extend(waiting)
+                continue
+            self._known[current] = self._transfer(current, operands)
+            stack.pop()
+        return self._known[value]
+
+    def _transfer(self, value: Value, operands: list[Value]) -> Interval:
+        layer = self.graph[value.layer]
+        types = [self.graph.type(v) for v in operands]
+        known = [self._known[v] for v in operands]
+        return layer.op.output_range(known, types, lambda: self.graph.parameters(layer.name), precision(self.graph.type(value).dtype))

@@ -1,0 +1,177 @@
+"""From facts of the arguments to facts of a primitive applied to them.
+
+Every rule here is right for the float code, not only for the real function: a correctly rounded (or exact) F that is
+non-decreasing in each argument gives F(f, g) non-decreasing wherever f and g are, because rounding keeps order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from cnnir.scalar.primitives import Primitive, Shape
+
+from .fact import Affine, Fact, Grade, nothing, worst
+from .interval import Interval, around
+from .lattice import CONSTANT, DOWN, LEVEL, UNKNOWN, UP, Direction, Seam, add, compose, glue, largest, smallest
+from .precision import Precision
+
+LIBRARY_STEPS = 4
+"""How many neighbours off a library function's value may be, on any platform."""
+_WAYS = {1: UP, 0: CONSTANT, -1: DOWN}
+
+
+def apply(primitive: Primitive, args: Sequence[Fact], precision: Precision) -> Fact:
+    """Facts of `primitive` applied to arguments with these facts (`select` has a rule of its own)."""
+    if primitive.arity == 1:
+        return unary(primitive, args[0], precision)
+    a, b = args
+    if primitive.name == "mul" and a is b:  # x x: one argument, not two that happen to be alike
+        from cnnir.scalar.primitives import PRIMITIVES
+
+        return unary(PRIMITIVES["square"], a, precision)
+    return _BINARY[primitive.name](primitive, a, b, precision)
+
+
+def unary(primitive: Primitive, a: Fact, precision: Precision) -> Fact:
+    """g(f(x)) for a primitive g: its shape on the range of f, composed."""
+    shape, library = primitive.shape, primitive.rounding == "library"
+    lo, hi = shape.domain
+    defined = a.range.lo >= lo and a.range.hi <= hi
+    inside = a.range.clipped(lo, hi)
+    outer = direction_on(shape, inside.lo, inside.hi) if defined else UNKNOWN
+    found = replace(image(primitive, inside, precision), nan=a.range.nan or not defined)
+    grade, bound = worst(a)
+    if primitive.name in ("neg", "abs"):
+        bound = a.bound  # exact and no steeper than x
+    if library:
+        grade = max(grade, Grade.C if precision.sweepable else Grade.U)
+        bound = bound if precision.sweepable else None
+    linear = Affine(-a.linear.scale, -a.linear.shift) if primitive.name == "neg" and a.linear else None
+    return Fact(compose(outer, a.direction), found, grade, linear, bound)
+
+
+def direction_on(shape: Shape, lo: float, hi: float) -> Direction:
+    """The direction of a function of this shape on [lo, hi]."""
+    found: Direction | None = None
+    reached = lo
+    for piece in shape.pieces:
+        if piece.hi < lo or piece.lo > hi or (found is not None and piece.lo >= hi):
+            continue
+        if piece.lo > reached:
+            return UNKNOWN
+        here = _WAYS[piece.way]
+        found = here if found is None else glue(found, piece.lo, LEVEL, piece.lo, here).within(lo, hi)
+        reached = piece.hi
+    return found if found is not None and reached >= hi else UNKNOWN
+
+
+def image(primitive: Primitive, inside: Interval, precision: Precision) -> Interval:
+    """The values on an interval inside the domain: those at its ends and at the turning points within, widened if library."""
+    shape = primitive.shape
+    turns = [p.lo for p in shape.pieces if inside.lo < p.lo < inside.hi]
+    if direction_on(shape, inside.lo, inside.hi) == UNKNOWN:
+        return Interval(*shape.image, minus_zero=True)
+    points = [inside.lo, *turns, inside.hi]
+    if inside.minus_zero:
+        points.append(-0.0)
+    values = around(precision.at(primitive, p) for p in points)
+    if primitive.rounding == "library" and not inside.is_point:
+        values = values.widened(precision, LIBRARY_STEPS)
+    crosses = inside.lo < 0 and primitive.name in ("round", "ceil", "sign")  # ceil(-0.5) is -0
+    return replace(values.clipped(*shape.image), nan=False, minus_zero=values.has_zero and (values.minus_zero or crosses or _may_underflow(primitive, inside)))
+
+
+def _may_underflow(primitive: Primitive, inside: Interval) -> bool:
+    """Whether a negative argument can give -0."""
+    return inside.lo < 0 and primitive.rounding == "library" or (primitive.name == "neg" and inside.has_zero)
+
+
+def combine(primitive: Primitive, a: Fact, b: Fact, precision: Precision, ways: tuple[int | None, int | None]) -> Fact:
+    """F(f, g) for an F that goes one of `ways` in each argument: corners of the ranges, sum of the directions."""
+    directions = [_along(way, f.direction) for way, f in zip(ways, (a, b), strict=True)]
+    join = {"max": largest, "min": smallest}.get(primitive.name, add)
+    found = corners(primitive, a.range, b.range, precision)
+    grade, bound = worst(a, b)
+    if primitive.selects:
+        bound = max(a.bound, b.bound) if a.bound is not None and b.bound is not None else None
+    return Fact(join(directions), found, grade, None, bound)
+
+
+def _along(way: int | None, direction: Direction) -> Direction:
+    if direction.is_constant:
+        return CONSTANT
+    return UNKNOWN if way is None else compose(_WAYS[way], direction)
+
+
+def corners(primitive: Primitive, a: Interval, b: Interval, precision: Precision) -> Interval:
+    """The values of a primitive that is monotone in each argument, from the ends of both ranges."""
+    values = around(precision.at(primitive, p, q) for p in (a.lo, a.hi) for q in (b.lo, b.hi))
+    return Interval(values.lo, values.hi, a.nan or b.nan or values.nan, values.has_zero and (a.lo < 0 or b.lo < 0 or a.minus_zero or b.minus_zero))
+
+
+def _sum(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
+    sign = -1 if primitive.name == "sub" else 1
+    fact = combine(primitive, a, b, precision, (1, sign))
+    opposed = (math.inf, -math.inf) if sign > 0 else (math.inf, math.inf)
+    meets = any({a.range.lo, a.range.hi} >= {s * opposed[0]} and {b.range.lo, b.range.hi} >= {s * opposed[1]} for s in (1, -1))
+    linear = Affine(a.linear.scale + sign * b.linear.scale, a.linear.shift + sign * b.linear.shift) if a.linear and b.linear else None
+    return replace(fact, range=replace(fact.range, nan=a.range.nan or b.range.nan or meets), linear=linear)
+
+
+def _product(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
+    fact = combine(primitive, a, b, precision, (b.range.sign(), a.range.sign()))
+    vanishes = (a.range.has_zero and b.range.has_infinity) or (b.range.has_zero and a.range.has_infinity)
+    found = fact.range
+    if vanishes or (found.lo > 0 or found.hi < 0) and (a.range.has_zero or b.range.has_zero):
+        found = replace(found.hull(Interval(0.0, 0.0)), nan=a.range.nan or b.range.nan or vanishes, minus_zero=True)
+    if any(f.range.is_point and f.range.lo == 0 for f in (a, b)) and not found.nan:
+        return replace(fact, direction=CONSTANT, range=found, linear=Affine(0.0, 0.0))
+    return replace(fact, range=found, linear=_scaled(a, b) or _scaled(b, a))
+
+
+def _scaled(a: Fact, b: Fact) -> Affine | None:
+    if a.linear is None or b.linear is None or b.linear.scale != 0:
+        return None
+    return Affine(a.linear.scale * b.linear.shift, a.linear.shift * b.linear.shift)
+
+
+def _quotient(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
+    """a / b: each side of b = 0 by itself, and nothing across it; b = +0 is the end of b > 0, but -0 is not."""
+    one_sided = b.range.hi < 0 or b.range.lo > 0 or (b.range.lo == 0 and not b.range.minus_zero)
+    if not one_sided:
+        return nothing(Interval(-math.inf, math.inf, True, True))
+    sign = a.range.sign()
+    fact = combine(primitive, a, b, precision, (1 if b.range.lo >= 0 else -1, None if sign is None else -sign if b.range.lo >= 0 or b.range.hi < 0 else None))
+    undefined = (a.range.has_zero and b.range.has_zero) or (a.range.has_infinity and b.range.has_infinity)
+    linear = None
+    if a.linear and b.linear and b.linear.scale == 0 and b.linear.shift != 0:
+        linear = Affine(a.linear.scale / b.linear.shift, a.linear.shift / b.linear.shift)
+    values = fact.range
+    if undefined:
+        values = values.hull(Interval(0.0, 0.0, True, True))
+    return replace(fact, range=replace(values, nan=a.range.nan or b.range.nan or undefined), linear=linear)
+
+
+def _chosen(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
+    """max and min; where one side always wins, that side with all its facts."""
+    for one, other in ((a, b), (b, a)):
+        wins = one.range.lo >= other.range.hi if primitive.name == "max" else one.range.hi <= other.range.lo
+        if wins and not other.range.nan and not one.range.nan:
+            return replace(one, range=replace(one.range, minus_zero=one.range.minus_zero or other.range.minus_zero))
+    fact = combine(primitive, a, b, precision, (1, 1))
+    minus = fact.range.has_zero and (a.range.minus_zero or b.range.minus_zero)
+    return replace(fact, range=replace(fact.range, minus_zero=minus))
+
+
+_BINARY: Mapping[str, Callable[[Primitive, Fact, Fact, Precision], Fact]] = {
+    "add": _sum, "sub": _sum, "mul": _product, "div": _quotient, "max": _chosen, "min": _chosen,
+}  # fmt: skip
+
+
+def seam(left: Fact, right: Fact) -> Seam:
+    """How a function steps between two points, from the ranges of its values there."""
+    if left.range.nan or right.range.nan:
+        return Seam(False, False)
+    return Seam(left.range.hi <= right.range.lo, left.range.lo >= right.range.hi)

@@ -1,0 +1,77 @@
+"""What the laws up and down share: side conditions, the proof, and the exchange of a region and a pool."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cnnir.decisions import Certificate
+from cnnir.facts.describe import describe
+from cnnir.facts.fact import Fact, Grade
+from cnnir.facts.lattice import Direction
+from cnnir.ir.graph import Graph, Use, Value
+from cnnir.ops.pooling import Pooling
+
+from ..region import entries
+from ..site import ChannelFact, PoolSite
+from . import conditions
+from .rule import Law, Proof, Refusal
+
+
+class OrderLaw(Law):
+    """pool_W f(x) = f(pool'_W x) for an f that keeps (or reverses) order; pool' is the pool or its dual."""
+
+    words: ClassVar[str] = ""
+    """The wanted direction, in words."""
+
+    def wanted(self, direction: Direction) -> bool:
+        """Whether this direction makes the law right."""
+        raise NotImplementedError
+
+    def pool(self, pool: Pooling) -> Pooling:
+        """The pool after the exchange."""
+        raise NotImplementedError
+
+    def check(self, site: PoolSite, exactness: str) -> Proof | Refusal:
+        """The shared side conditions, then direction, float class and the sign of zero."""
+        for condition in conditions.CONDITIONS.values():
+            refusal = condition(site)
+            if refusal is not None:
+                return refusal
+        parts = list(site.prove(lambda fact: self.usable(fact, exactness)))
+        for condition in conditions.FACT_CONDITIONS.values():
+            refusal = condition(self, site, parts, exactness)
+            if refusal is not None:
+                return refusal
+        return Proof(self.certificate(site, parts))
+
+    def usable(self, fact: Fact, exactness: str) -> bool:
+        """Whether these facts need no finer look: the wanted direction, NaN-free, and exact enough."""
+        return self.wanted(fact.direction) and not fact.range.nan and (exactness == "ulp" or fact.grade is not Grade.U)
+
+    def certificate(self, site: PoolSite, parts: list[ChannelFact]) -> Certificate:
+        """The law with the facts of each group of channels, and the names of the conditions that were checked."""
+        facts = {_channels(part, site): describe(part.fact) for part in parts}
+        grade = max(part.fact.grade for part in parts)
+        bound = max(part.fact.bound or 0.0 for part in parts) if grade is Grade.U else None
+        checked = ("elementwise", "private", *conditions.CONDITIONS, *conditions.FACT_CONDITIONS)
+        return Certificate(self.name, facts, checked, str(grade), bound)
+
+    def rewrite(self, graph: Graph, site: PoolSite) -> None:
+        """Before: data -> region -> pool -> readers. After: data -> pool' -> region -> readers, layers keeping their names."""
+        pooled, result, data = Value(site.pool.name), site.region.result, site.region.data
+        reads = entries(graph, site.region)
+        graph.replace_uses(pooled, result)
+        for use in reads:
+            graph.connect(use, pooled)
+        graph.connect(Use(site.pool.name, 0), data)
+        graph.revise(site.pool.name, op=self.pool(site.op), made_by=self.name)
+        for name in site.region.names:
+            graph.revise(name, made_by=self.name)
+
+
+def _channels(part: ChannelFact, site: PoolSite) -> str:
+    if len(part.channels) == site.channels:
+        return "every channel"
+    if len(part.channels) == 1:
+        return f"channel {int(part.channels[0])}"
+    return f"{len(part.channels)} channels from {int(part.channels[0])}"

@@ -1,0 +1,33 @@
+"""The law *up*.
+
+    max_W f(x) = f(max_W x)          min_W f(x) = f(min_W x)          f non-decreasing on the range of x
+
+Proof. Let M = max_W x, an element of the window. f(x_i) <= f(M) for every i since x_i <= M, and f(M) is among the f(x_i):
+so f(M) is their maximum. The same with <= turned around for min. In floating point the argument is the same for f as a
+function on floats, provided that f(-0) = f(+0), that nothing is NaN, and that pools start from an infinity, which no
+element exceeds.
+
+It must not fire where the pool averages, a window is empty, f varies inside a window, or the value between is needed.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cnnir.facts.lattice import Direction
+from cnnir.ops.pooling import Pooling
+
+from .order import OrderLaw
+
+
+class Up(OrderLaw):
+    """Exchange a non-decreasing region with the max or min pool behind it."""
+
+    name: ClassVar[str] = "up"
+    words: ClassVar[str] = "non-decreasing"
+
+    def wanted(self, direction: Direction) -> bool:
+        return direction.is_up
+
+    def pool(self, pool: Pooling) -> Pooling:
+        return pool

@@ -1,0 +1,84 @@
+"""Placement: for every pool, which elementwise layers in front of it move behind it, and why or why not."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cnnir.decisions import Certificate, Decision, Optimized, Site, Verdict
+from cnnir.facts.ranges import Ranges
+from cnnir.ir.graph import Graph, Layer
+from cnnir.ir.verify import verify
+from cnnir.ops.pooling import Pooling
+from cnnir.price import Evaluations, PriceModel
+
+from .laws import LAWS
+from .laws.rule import Law, Proof, Refusal
+from .region import Blocked, find_regions, order_of
+from .site import PoolSite
+
+Place = Literal["auto", "always", "never"]
+Exactness = Literal["exact", "ulp"]
+
+
+def place(graph: Graph, place: Place = "auto", exactness: Exactness = "exact", price: PriceModel | None = None) -> Optimized:
+    """Decide every pool of `graph` from the input to the output, and move what should move, in a verified copy.
+
+    A pool sees what earlier moves have put in front of it, so a relu passes two pools in a row. `auto` moves where
+    `price` says that it saves, `always` wherever a law is proved, `never` nothing: it says what could be moved.
+    """
+    result = graph.copy()
+    decisions: list[Decision] = []
+    for name in [layer.name for layer in graph.layers() if isinstance(layer.op, Pooling)]:
+        decisions += _decide(result, result[name], place, exactness, price or Evaluations())
+    verify(result)
+    return Optimized(result, tuple(decisions))
+
+
+def _decide(graph: Graph, pool: Layer, place: Place, exactness: Exactness, price: PriceModel) -> list[Decision]:
+    candidates = find_regions(graph, pool, order_of(graph))
+    ranges = Ranges(graph)
+    refused: list[Decision] = []
+    for region in candidates.regions:
+        site = PoolSite(graph, pool, region, ranges)
+        answer = _proved(site, exactness)
+        if isinstance(answer, Refusal):
+            refused.append(_refused(site.decided, answer))
+            continue
+        law, proof = answer
+        verdict, reason = _verdict(graph, site.decided, place, price, proof.certificate)
+        if verdict == "moved":
+            law.rewrite(graph, site)
+        return [Decision(site.decided, law.name, verdict, reason, proof.certificate, bound=proof.certificate.bound)]
+    if refused:
+        return refused[-1:]  # the smallest region's: the reason nearest to the pool
+    return [] if candidates.blocked is None else _nothing_to_move(graph, pool, candidates.blocked)
+
+
+def _proved(site: PoolSite, exactness: Exactness) -> tuple[Law, Proof] | Refusal:
+    refusals: list[Refusal] = []
+    for law in LAWS.values():
+        answer = law.check(site, exactness)
+        if isinstance(answer, Proof):
+            return law, answer
+        refusals.append(answer)
+    return refusals[0]
+
+
+def _refused(site: Site, refusal: Refusal) -> Decision:
+    return Decision(site, "up", "refused", refusal.reason, witness=refusal.witness)
+
+
+def _verdict(graph: Graph, site: Site, place: Place, price: PriceModel, proof: Certificate) -> tuple[Verdict, str]:
+    if place == "never":
+        return "kept", "place=never"
+    if place == "always":
+        return "moved", f"law {proof.law}"
+    cost = price.saving(graph, site)
+    return ("moved", f"law {proof.law}: {cost}") if cost.saves else ("kept", f"saves nothing: {cost}")
+
+
+def _nothing_to_move(graph: Graph, pool: Layer, blocked: Blocked) -> list[Decision]:
+    """A pool right behind a convolution, a dense layer or an input has no site; behind anything else it gets the reason."""
+    if graph[blocked.layer].op.macs([graph.type(v) for v in graph.data(blocked.layer)], graph[blocked.layer].outputs) or not graph.data(blocked.layer):
+        return []
+    return [Decision(Site(pool.name, (blocked.layer,), pool.origin.span), "up", "refused", blocked.reason)]

@@ -1,0 +1,123 @@
+"""Elementwise regions in front of a pool, found by the shape of the graph alone.
+
+Going up from the pool's input, a region is a set of elementwise layers that reads exactly one value from outside and
+whose values nobody else reads: relu; bias -> batchnorm -> relu; Mul(x, Sigmoid(x)) with both of its layers. Regions of one
+pool are nested; they are found from the smallest to the largest in one walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cnnir.ir.graph import Graph, Layer, Use, Value
+from cnnir.ops.elementwise import Elementwise
+from cnnir.scalar.expr import Expr, Param, Var, substitute
+
+LARGEST = 64
+"""Most layers of a region; what lies further up stays where it is."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """Layers in topological order that together are one elementwise function of the value `data`; `result` is its value."""
+
+    data: Value
+    result: Value
+    layers: tuple[Layer, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the layers, producers first."""
+        return tuple(layer.name for layer in self.layers)
+
+    def expression(self, graph: Graph) -> Expr:
+        """The region as one formula over Var(0); coefficient `role` of layer `name` becomes Param("name/role")."""
+        values: dict[Value, Expr] = {self.data: Var(0)}
+        for layer in self.layers:
+            operands = [values[v] for v in graph.data(layer.name)]
+            values[Value(layer.name)] = _inlined(layer, operands)
+        return values[self.result]
+
+
+def _inlined(layer: Layer, operands: list[Expr]) -> Expr:
+    assert isinstance(layer.op, Elementwise)
+
+    def leaf(expr: Expr) -> Expr:
+        if isinstance(expr, Var):
+            return operands[expr.index]
+        return Param(f"{layer.name}/{expr.role}") if isinstance(expr, Param) else expr
+
+    return substitute(layer.op.formula(), leaf)
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Why the walk went no further: the condition that failed, and at which layer."""
+
+    condition: str
+    reason: str
+    layer: str
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Regions of one pool from the largest to the smallest, and what ended the walk."""
+
+    regions: tuple[Region, ...]
+    blocked: Blocked | None
+
+
+def order_of(graph: Graph) -> Mapping[str, int]:
+    """Layer name -> place in topological order."""
+    return {layer.name: place for place, layer in enumerate(graph.layers())}
+
+
+def find_regions(graph: Graph, pool: Layer, order: Mapping[str, int]) -> Candidates:
+    """Every region that ends at the pool's input.
+
+    The value from outside that was made last is the one to go on with: a region that reads one value cannot keep a
+    later one outside, since everything made before it does not depend on it.
+    """
+    result = graph.data(pool.name)[0]
+    members: dict[str, Layer] = {}
+    outside: set[Value] = {result}
+    found: list[Region] = []
+    blocked: Blocked | None = None
+    while len(members) < LARGEST:
+        value = max(outside, key=lambda v: (order[v.layer], v.slot))
+        blocked = elementwise(graph, value) or private(graph, value, {pool.name, *members})
+        if blocked is not None:
+            break
+        members[value.layer] = graph[value.layer]
+        outside.remove(value)
+        outside.update(graph.data(value.layer))
+        if len(outside) == 1:
+            inside = sorted(members.values(), key=lambda layer: order[layer.name])
+            found.append(Region(next(iter(outside)), result, tuple(inside)))
+    if not found and blocked is not None and members:
+        blocked = Blocked("one data input", f"what feeds `{pool.name}` depends on {len(outside)} values at once", value.layer)
+    return Candidates(tuple(reversed(found)), blocked)
+
+
+def elementwise(graph: Graph, value: Value) -> Blocked | None:
+    """Refuse a value that is not made element by element (softmax mixes channels, LRN too)."""
+    layer = graph[value.layer]
+    if isinstance(layer.op, Elementwise):
+        return None
+    return Blocked("elementwise", f"`{layer.op.name}` is not elementwise", layer.name)
+
+
+def private(graph: Graph, value: Value, members: set[str]) -> Blocked | None:
+    """Refuse a value that something outside the region needs: another layer, or the user."""
+    if graph.is_output(value):
+        return Blocked("private", f"the value of `{value.layer}` is an output of the network", value.layer)
+    others = sorted({use.layer for use in graph.uses(value)} - members)
+    if others:
+        return Blocked("private", f"the value of `{value.layer}` is also read by `{others[0]}`", value.layer)
+    return None
+
+
+def entries(graph: Graph, region: Region) -> list[Use]:
+    """The inputs of the region's layers that read its data."""
+    return [use for use in graph.uses(region.data) if use.layer in region.names]

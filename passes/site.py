@@ -1,0 +1,146 @@
+"""A site: a pool, an elementwise region in front of it, and the region's facts, channel by channel, when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cnnir.decisions import Site
+from cnnir.facts.derive import derive
+from cnnir.facts.fact import Fact, identity
+from cnnir.facts.interval import Interval, around, unknown
+from cnnir.facts.precision import Precision, precision
+from cnnir.facts.ranges import Ranges
+from cnnir.ir.graph import Graph, Layer, Value
+from cnnir.ir.types import TensorType
+from cnnir.ops.elementwise import Elementwise
+from cnnir.ops.pooling import Pooling
+
+from .region import Region
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class ChannelFact:
+    """A fact that holds for these channels (indices on axis 1); with coefficients that vary, for each of them."""
+
+    channels: Array
+    fact: Fact
+
+
+@dataclass
+class PoolSite:
+    """A place where a law may apply."""
+
+    graph: Graph
+    pool: Layer
+    region: Region
+    ranges: Ranges
+    _found: dict[tuple[bytes, bool], Fact] = field(default_factory=dict[tuple[bytes, bool], Fact])
+
+    @property
+    def op(self) -> Pooling:
+        """The pool's operation."""
+        assert isinstance(self.pool.op, Pooling)
+        return self.pool.op
+
+    @property
+    def data(self) -> TensorType:
+        """The type of the value that the region reads."""
+        return self.graph.type(self.region.data)
+
+    @property
+    def precision(self) -> Precision:
+        """The precision of the computation. Integers are analysed as f64, right for layers that only compare and choose."""
+        return precision(self.data.dtype if self.data.is_float else "f64")
+
+    @property
+    def decided(self) -> Site:
+        """What decisions call this site."""
+        return Site(self.pool.name, self.region.names, self.pool.origin.span)
+
+    # -- coefficients -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def coefficients(self) -> Mapping[str, Array]:
+        """"layer/role" -> coefficient of shape () or (C,); reads the weights of layers that have any."""
+        found: dict[str, Array] = {}
+        for layer in self.region.layers:
+            assert isinstance(layer.op, Elementwise)
+            if layer.weights:
+                roles = layer.op.coefficients(self.graph.parameters(layer.name))
+                found |= {f"{layer.name}/{role}": np.asarray(c) for role, c in roles.items()}
+        return found
+
+    @cached_property
+    def channels(self) -> int:
+        """Number of channels that can differ: 1 where no coefficient varies."""
+        varied = [c for c in self.coefficients.values() if c.ndim]
+        return max((len(c) for c in varied), default=1)
+
+    def coefficients_of(self, channel: int) -> Mapping[str, float]:
+        """The coefficients of one channel, as numbers."""
+        return {role: float(c[channel] if c.ndim else c) for role, c in self.coefficients.items()}
+
+    def groups(self) -> list[Array]:
+        """Channels whose coefficients agree in sign: these mostly share their facts, and are analysed at once."""
+        if self.channels == 1:
+            return [np.zeros(1, np.int64)]
+        rows = [np.broadcast_to(c, (self.channels,)).astype(np.float64) for c in self.coefficients.values()]
+        signs = np.nan_to_num(np.sign(np.stack(rows)), nan=2.0)
+        _, kind = np.unique(signs, axis=1, return_inverse=True)
+        return [np.flatnonzero(kind == k) for k in range(int(kind.max()) + 1)]
+
+    # -- facts ------------------------------------------------------------------------------------------------------
+
+    def fact(self, channels: Array, ranged: bool) -> Fact:
+        """Facts of the region for all of these channels at once; `ranged` uses the computed range of the data."""
+        key = (channels.tobytes(), ranged)
+        if key not in self._found:
+            self._found[key] = self._derive(channels, ranged)
+        return self._found[key]
+
+    def prove(self, holds: Callable[[Fact], bool]) -> Iterator[ChannelFact]:
+        """Facts that together cover every channel, as coarse as `holds` allows; the last one fails it if any does.
+
+        Tried in this order: for all finite data, on the computed range of the data, for half of the channels.
+        """
+        waiting = list(reversed(self.groups()))
+        while waiting:
+            channels = waiting.pop()
+            found = next((f for f in self._levels(channels) if holds(f)), None)
+            if found is not None:
+                yield ChannelFact(channels, found)
+            elif len(channels) > 1:
+                middle = len(channels) // 2
+                waiting += [channels[middle:], channels[:middle]]
+            else:
+                yield ChannelFact(channels, self.fact(channels, True))
+                return
+
+    def _levels(self, channels: Array) -> Iterator[Fact]:
+        yield self.fact(channels, False)
+        yield self.fact(channels, True)
+
+    def _derive(self, channels: Array, ranged: bool) -> Fact:
+        known = unknown(self.precision)
+        if ranged and self.data.is_float:
+            known = self.ranges[self.region.data].finite(self.precision)
+        facts: dict[Value, Fact] = {self.region.data: identity(known)}
+        for layer in self.region.layers:
+            assert isinstance(layer.op, Elementwise)
+            arguments = [facts[v] for v in self.graph.data(layer.name)]
+            facts[Value(layer.name)] = derive(layer.op, arguments, self._bounds(layer, channels), self.precision)
+        return facts[self.region.result]
+
+    def _bounds(self, layer: Layer, channels: Array) -> Mapping[str, Interval]:
+        if not layer.weights:
+            return {}
+        prefix = f"{layer.name}/"
+        mine = {role[len(prefix) :]: c for role, c in self.coefficients.items() if role.startswith(prefix)}
+        return {role: around(np.ravel(c[channels] if c.ndim else c).tolist()) for role, c in mine.items()}
