@@ -14,14 +14,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnir.api import compile, dumps, evaluate, load, load_program, optimize, parse, save
+    from cnnir.api import compile, dumps, emit, evaluate, load, load_program, optimize, parse, save
     from cnnir.decisions import Certificate, Decision, Optimized, Site, Witness
     from cnnir.diagnostics import CnnirError, Diagnostic
     from cnnir.ir.graph import Graph
     from cnnir.ir.types import TensorType
 
 _WHERE = {
-    **dict.fromkeys(("compile", "dumps", "evaluate", "load", "load_program", "optimize", "parse", "save"), "cnnir.api"),
+    **dict.fromkeys(("compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save"), "cnnir.api"),
     **dict.fromkeys(("Certificate", "Decision", "Optimized", "Site", "Witness"), "cnnir.decisions"),
     **dict.fromkeys(("CnnirError", "Diagnostic"), "cnnir.diagnostics"),
     "Graph": "cnnir.ir.graph",
@@ -29,7 +29,7 @@ _WHERE = {
 }
 
 __all__ = [  # noqa: RUF022 - functions first, as people look for them
-    "compile", "dumps", "evaluate", "load", "load_program", "optimize", "parse", "save",
+    "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save",
     "Certificate", "CnnirError", "Decision", "Diagnostic", "Graph", "Optimized", "Site", "TensorType", "Witness",
 ]  # fmt: skip
 

@@ -20,6 +20,7 @@ Place = Literal["auto", "always", "never", "measure"]
 Exactness = Literal["exact", "ulp"]
 ConvAlgorithm = Literal["direct", "winograd", "auto"]
 Fusion = Literal["full", "act", "none"]
+Form = Literal["cnn", "relax", "tir", "llvm-ir", "cuda", "ptx"]
 
 
 def parse(text: str, name: str = "<string>") -> Graph:
@@ -98,6 +99,16 @@ def compile(
     return compile_graph(network, parse_target(target, arch), threads, fusion)
 
 
+def emit(graph: Graph, form: Form, target: str = "llvm", arch: str | None = None, fusion: Fusion = "full") -> str:
+    """The network as text in one of the forms it goes through: cnn, relax, tir, llvm-ir, cuda, ptx."""
+    if form == "cnn":
+        return dumps(graph)
+    from cnnir.backends.tvm.emit import emit as emit_form
+    from cnnir.backends.tvm.targets import parse_target
+
+    return emit_form(graph, form, parse_target(target, arch), fusion)
+
+
 def load_program(path: str | Path, threads: int | None = None) -> Program:
     """Open a compiled package without importing the compiler. Raises CnnirError. A package is code: trust its source."""
     from cnnir.backends.tvm.package import load as load_package
@@ -112,17 +123,3 @@ def _as_graph(graph: Graph | str | Path) -> Graph:
 def _measure(graph: Graph, target: str, exactness: Exactness) -> Optimized:
     """The faster of the two orders by a race on random data of the declared ranges."""
     raise NotImplementedError
-
-
-def random_feeds(graph: Graph, seed: int = 0) -> dict[str, Array]:
-    """Random inputs for a network: uniform over the declared range, else standard normal."""
-    from cnnir.ops.tensor import Input
-
-    rng = np.random.default_rng(seed)
-    feeds: dict[str, Array] = {}
-    for layer in graph.layers():
-        if isinstance(layer.op, Input):
-            shape, span = layer.type.shape, layer.op.range
-            values = rng.standard_normal(shape) if span is None else rng.uniform(*span, shape)
-            feeds[layer.name] = np.asarray(values, layer.type.numpy)
-    return feeds

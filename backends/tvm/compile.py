@@ -13,13 +13,13 @@ from tvm.target import codegen
 
 from cnnir.diagnostics import CnnirError, Diagnostic
 from cnnir.ir.graph import Graph
-from cnnir.ops.elementwise import Elementwise
+from cnnir.work import activation_evaluations, macs
 
 from .build import build_llvm, export
 from .cpu import FEATURES, kernel_flags
-from .cuda_build import build_cuda
+from .cuda_build import CudaBuild, build_cuda
 from .cuda_program import CUBIN, PTX, SOURCE
-from .cuda_toolchain import ToolchainFailed, ToolchainMissing, require_toolchain
+from .cuda_toolchain import CompiledCuda, CudaError, ToolchainMissing, require_toolchain
 from .module import relax_module
 from .plan import Plan
 from .planner import plan
@@ -64,6 +64,8 @@ def compile_graph(graph: Graph, spec: TargetSpec, threads: int | None = None, fu
         outputs=graph.outputs,
         work=count_work(graph, found),
         versions={"cnnir": version("cnnir"), "apache-tvm": version("apache-tvm"), "apache-tvm-ffi": version("apache-tvm-ffi")},
+        ranges=graph.ranges,
+        calls=tuple(call.layers for call in found.calls),
         cpu_features=features,
     )
     return Program(manifest, library, [_aligned(c.make(), c.buffer.dtype) for c in found.constants], files, folder)
@@ -71,12 +73,7 @@ def compile_graph(graph: Graph, spec: TargetSpec, threads: int | None = None, fu
 
 def count_work(graph: Graph, found: Plan) -> Work:
     """Counted work of one run of the network under a plan."""
-    macs = evaluations = 0
-    for layer in graph.layers():
-        macs += layer.op.macs([graph.type(v) for v in graph.data(layer.name)], layer.outputs)
-        if isinstance(layer.op, Elementwise) and layer.op.activation:
-            evaluations += layer.type.elements
-    return Work(len(found.calls), found.bytes, macs, evaluations)
+    return Work(len(found.calls), found.bytes, macs(graph), activation_evaluations(graph))
 
 
 def _llvm_target(spec: TargetSpec) -> Any:
@@ -92,15 +89,21 @@ def _aligned(array: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
     return copy
 
 
-def _cuda_files(module: tvm.IRModule, arch: str, library: Path) -> dict[str, bytes]:
-    """Build for CUDA and compile the source; the host library goes to `library`."""
+def cuda_code(module: tvm.IRModule, arch: str) -> tuple[CudaBuild, CompiledCuda]:
+    """Build for CUDA and compile the source; raises CnnirError (exit code 3) without a tool-chain that takes `arch`."""
     try:
         toolchain = require_toolchain()
+        toolchain.check_arch(arch)
         build = build_cuda(module, arch)
-        code = toolchain.compile(build.source, arch)
+        return build, toolchain.compile(build.source, arch)
     except ToolchainMissing as error:
         raise CnnirError(Diagnostic("C0505", "no CUDA tool-chain found", notes=(str(error),), help="pip install 'cnnir[cuda]'"), 3) from error
-    except (ToolchainFailed, ValueError) as error:
+    except CudaError as error:
         raise CnnirError(Diagnostic("C0505", f"cannot compile CUDA code for `{arch}`", notes=(str(error),)), 3) from error
+
+
+def _cuda_files(module: tvm.IRModule, arch: str, library: Path) -> dict[str, bytes]:
+    """The package's CUDA files; the host library goes to `library`."""
+    build, code = cuda_code(module, arch)
     export(build.executable, library)
     return {SOURCE: build.source.encode(), CUBIN: code.cubin, PTX: code.ptx.encode()}

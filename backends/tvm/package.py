@@ -129,7 +129,9 @@ def _from_json(document: dict[str, Any], threads: int | None) -> tuple[Manifest,
 
     manifest = Manifest(
         document["name"], document["target"], threads or int(document["threads"]), ports("inputs"), ports("outputs"),
-        Work(**document["work"]), document["versions"], tuple(document["cpu_features"]),
+        Work(**document["work"]), document["versions"],
+        {n: None if r is None else (float(r[0]), float(r[1])) for n, r in document["ranges"].items()},
+        tuple(tuple(call) for call in document["calls"]), tuple(document["cpu_features"]),
     )  # fmt: skip
     return manifest, document["weights"], document["sha256"]
 

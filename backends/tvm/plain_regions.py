@@ -13,6 +13,7 @@ from cnnir.ir.graph import Graph
 from cnnir.ops.elementwise import Elementwise, align
 
 from .context import Context, step_keys
+from .kernels.function import OPAQUE
 from .plain import compute, tables
 from .plan import Buffer
 from .regions import Region, Step, anchor_step
@@ -80,7 +81,7 @@ def _function(name: str, graph: Graph, region: Region, steps: Sequence[Step], op
     for step in steps:
         value = _elementwise(value, step, given, shape if step is steps[-1] else None, kind)
     function = te.create_prim_func([*arguments, value])
-    return function.with_attr("global_symbol", name)
+    return function.with_attr("global_symbol", name).with_attr("op_pattern", OPAQUE)
 
 
 def _elementwise(value: te.Tensor, step: Step, given: Iterator[te.Tensor], shape: tuple[int, ...] | None, kind: str) -> te.Tensor:

@@ -43,6 +43,10 @@ class Manifest:
     outputs: Mapping[str, TensorType]
     work: Work
     versions: Mapping[str, str]
+    ranges: Mapping[str, tuple[float, float] | None]
+    """Declared ranges of the inputs."""
+    calls: tuple[tuple[str, ...], ...]
+    """The layers that each kernel call computes, in order; none for a change of layout."""
     cpu_features: tuple[str, ...] = ()
     """Instruction sets that the library uses, by their names in /proc/cpuinfo."""
 
@@ -123,6 +127,10 @@ class Program:
                 found.append(Diagnostic("C0602", f"input `{name}` is {array.dtype}{list(array.shape)}, the network takes {t}"))
         if found:
             raise CnnirError(found)
+
+    def profile(self, feeds: Mapping[str, Array]) -> list[tuple[tuple[str, ...], float]]:
+        """Run once; the layers and the seconds of each kernel call."""
+        return list(zip(self.manifest.calls, self.load().profile(self.arguments(feeds)), strict=True))
 
     def close(self) -> None:
         """Stop the runner thread; the program can be called again, which loads it anew."""

@@ -1,0 +1,111 @@
+"""The command line, `cnnc`: a verb a file, each imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NoReturn
+
+import click
+
+_VERBS = {
+    "check": "Prove what may move, and say why the rest may not.",
+    "compile": "Compile a network to a package, or print what it becomes.",
+    "run": "Run a network or a compiled package on arrays.",
+    "opt": "Rewrite a network and write it back as text.",
+    "bench": "Time a network before and after, side by side.",
+    "inspect": "Show the layers of a network: table, dot, mermaid, json.",
+    "doctor": "Show what this machine can compile and run.",
+    "explain": "Explain a diagnostic code or a law.",
+}
+
+_EPILOGUE = """\b
+Example:
+  cnnc check vgg16.cnn                         what may move, and why
+  cnnc compile vgg16.cnn -o vgg16.cnnpkg       for this CPU
+  cnnc compile vgg16.cnn --target cuda --arch sm_90 -o vgg16.cnnpkg
+  cnnc bench vgg16.cnn --place always          before against after
+"""
+
+
+class _Verbs(click.Group):
+    """Knows its verbs by name and imports one only to run it: `cnnc --help` must not wait for TVM."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        return importlib.import_module(f"cnnir.cli.{cmd_name}").command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], _VERBS, 1)
+            if close:
+                error.message += f" Did you mean '{close[0]}'?"
+            raise
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The example first: most people came for it."""
+        formatter.write(_EPILOGUE.replace("\b\n", ""))
+        formatter.write("\n")
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(_VERBS.items()))
+        self.format_options_only(ctx, formatter)
+
+    def format_options_only(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options of `cnnc` itself."""
+        records = [r for p in self.get_params(ctx) if (r := p.get_help_record(ctx))]
+        with formatter.section("Options"):
+            formatter.write_dl(records)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cnnir", prog_name="cnnc")
+def cnnc() -> None:
+    """A compiler for convolutional networks that proves which layers may trade places with pooling."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run `cnnc` and end the process.
+
+    Exit codes: 0 ok, 1 model rejected or verification mismatch, 2 usage, 3 target or tool-chain unavailable,
+    70 internal error, 130 interrupted.
+    """
+    sys.exit(_main(sys.argv[1:] if arguments is None else arguments))
+
+
+def _main(arguments: list[str]) -> int:
+    from cnnir.diagnostics import CnnirError
+
+    try:
+        outcome = cnnc.main(arguments, prog_name="cnnc", standalone_mode=False)
+        return outcome if isinstance(outcome, int) else 0
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except CnnirError as error:
+        from .console import report
+
+        report(error.diagnostics)
+        return error.exit_code
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away, as `head` does: nothing is wrong
+        return 0
+    except Exception as error:
+        from .crash import keep
+
+        return keep(error, arguments)

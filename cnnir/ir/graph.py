@@ -159,6 +159,11 @@ class Graph:
         return {layer.name: layer.type for layer in self.layers() if isinstance(layer.op, Input)}
 
     @property
+    def ranges(self) -> dict[str, tuple[float, float] | None]:
+        """Input name -> declared range of its elements."""
+        return {layer.name: layer.op.range for layer in self.layers() if isinstance(layer.op, Input)}
+
+    @property
     def outputs(self) -> dict[str, TensorType]:
         """Output name -> type, in declaration order."""
         return {name: self.type(value) for name, value in self.results.items()}

@@ -67,25 +67,30 @@ def can_fuse_pool(conv: ConvGeometry, pool: PoolWindow, lanes: int = 16) -> bool
 
 
 def choose_tile(conv: ConvGeometry, pool: PoolWindow | None, lanes: int) -> Tile:
-    """The columns that waste least: on columns past the edge, on loads of weights, on waiting for an fma.
+    """The tile that wastes least: columns past the edge, waits for an fma, loads, chunks that threads can't share.
 
-    One block of output channels is best (the input is then an embedded broadcast of the fma itself); more only where
-    the image is too narrow to give enough independent sums.
+    Two blocks of output channels use each input twice; more only where the image is too narrow to keep the fma units
+    busy with two. No choice changes a bit of the result.
     """
-    width = pool.output[1] if pool else conv.out_size[1]
-    sums = pool.kernel[0] * pool.kernel[1] if pool else 1
+    out_h, width = pool.output if pool else conv.out_size
+    window = pool.kernel[0] * pool.kernel[1] if pool else 1
     out_blocks = conv.out_channels // block(conv.out_channels, lanes)
 
-    def blocks_for(columns: int) -> int:
-        fitting = [n for n in range(1, out_blocks + 1) if out_blocks % n == 0 and n * columns * sums <= accumulators(lanes)]
-        enough = [n for n in fitting if n * columns * sums >= LATENCY_TILE]
-        return 1 if conv.depthwise else enough[0] if enough else fitting[-1]
+    def cost(tile: Tile) -> float:
+        inputs = tile.columns * window
+        sums = inputs * tile.blocks
+        past_edge = -(-width // tile.columns) * tile.columns / width
+        stalls = max(1.0, LATENCY_TILE / sums)
+        loads = 1 + 0.04 * (inputs + tile.blocks) / sums
+        chunks = conv.batch * out_h * out_blocks // tile.blocks
+        many_blocks = 1.0 if tile.blocks <= 2 else 1.05
+        return past_edge * stalls * loads * (1 + 0.5 / chunks) * many_blocks
 
-    def cost(columns: int) -> float:
-        computed = -(-width // columns) * columns / width
-        weight_loads = 1 + 0.5 / (columns * sums)
-        stalls = max(1.0, LATENCY_TILE / (columns * sums * blocks_for(columns)))
-        return computed * weight_loads * stalls
+    def fits(tile: Tile) -> bool:
+        """Sums, one weight per block and an input or two: 7 x 4 needs more than 32 registers and runs at half speed."""
+        sums, limit = tile.columns * window * tile.blocks, accumulators(lanes)
+        return sums <= limit and (tile.blocks == 1 or sums + tile.blocks <= limit + 2 or tile.columns * window == 1)
 
-    columns = min(range(1, min(width, accumulators(lanes) // sums) + 1), key=lambda candidate: (cost(candidate), -candidate))
-    return Tile(columns, blocks_for(columns))
+    blocks = [1] if conv.depthwise else [n for n in range(1, out_blocks + 1) if out_blocks % n == 0]
+    tiles = [Tile(columns, n) for columns in range(1, width + 1) for n in blocks]
+    return min(filter(fits, tiles), key=cost)

@@ -28,33 +28,41 @@ def rounded(expr: Expr) -> Expr:
 def strict(expr: Expr) -> Expr:
     """`expr` with every floating-point product in it rounded. Templates apply it to every stage.
 
-    Quotients too: LLVM divides by 4 by multiplying with 0.25.
+    Quotients too: LLVM divides by 4 by multiplying with 0.25. A Let that occurs twice (a Python value that holds one,
+    used twice) gets a variable of its own each time: TIR wants each defined once.
     """
-    return _strict(expr, fenced=False)
+    return _Strict({}).visit(expr)
 
 
-def _strict(expr: Expr, fenced: bool) -> Expr:
-    """`fenced`: the parent is a fence already, so a product here needs none of its own."""
-    if isinstance(expr, (tirx.Mul, tirx.Div)):
-        result = type(expr)(strict(expr.a), strict(expr.b))
-        return rounded(result) if is_float(expr) and not fenced else result
-    if isinstance(expr, tirx.Select):
-        return tirx.Select(strict(expr.condition), strict(expr.true_value), strict(expr.false_value))
-    if isinstance(expr, tirx.Let):
-        return tirx.Let(expr.var, strict(expr.value), strict(expr.body))
-    if isinstance(expr, tirx.Cast):
-        return tirx.Cast(expr.ty, strict(expr.value))
-    if isinstance(expr, tirx.Not):
-        return tirx.Not(strict(expr.a))
-    if isinstance(expr, Call):
-        if getattr(expr.op, "name", "") == "te.tensor_load":
-            return expr
-        is_fence = calls_llvm_intrinsic(expr, FENCE)
-        args = [_strict(arg, is_fence) for arg in expr.args]
-        return Call(expr.op, args, expr.attrs, expr.ty_args, expr.span, ret_ty=expr.ty)
-    if hasattr(expr, "a") and hasattr(expr, "b"):  # every other binary operator, comparison or connective
-        return type(expr)(strict(expr.a), strict(expr.b))
-    return expr  # constants, variables, loads
+class _Strict:
+    def __init__(self, renamed: dict[tirx.Var, tirx.Var]) -> None:
+        self.renamed = renamed
+
+    def visit(self, expr: Expr, fenced: bool = False) -> Expr:
+        """`fenced`: the parent is a fence already, so a product here needs none of its own."""
+        if isinstance(expr, tirx.Var):
+            return self.renamed.get(expr, expr)
+        if isinstance(expr, (tirx.Mul, tirx.Div)):
+            result = type(expr)(self.visit(expr.a), self.visit(expr.b))
+            return rounded(result) if is_float(expr) and not fenced else result
+        if isinstance(expr, tirx.Select):
+            return tirx.Select(self.visit(expr.condition), self.visit(expr.true_value), self.visit(expr.false_value))
+        if isinstance(expr, tirx.Let):
+            var = tirx.Var(expr.var.name, expr.var.ty)
+            return tirx.Let(var, self.visit(expr.value), _Strict({**self.renamed, expr.var: var}).visit(expr.body))
+        if isinstance(expr, tirx.Cast):
+            return tirx.Cast(expr.ty, self.visit(expr.value))
+        if isinstance(expr, tirx.Not):
+            return tirx.Not(self.visit(expr.a))
+        if isinstance(expr, Call):
+            if getattr(expr.op, "name", "") == "te.tensor_load":
+                return expr
+            is_fence = calls_llvm_intrinsic(expr, FENCE)
+            args = [self.visit(arg, is_fence) for arg in expr.args]
+            return Call(expr.op, args, expr.attrs, expr.ty_args, expr.span, ret_ty=expr.ty)
+        if hasattr(expr, "a") and hasattr(expr, "b"):  # every other binary operator, comparison or connective
+            return type(expr)(self.visit(expr.a), self.visit(expr.b))
+        return expr  # constants
 
 
 def calls_llvm_intrinsic(expr: Expr, name: str) -> bool:

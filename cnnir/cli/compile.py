@@ -1,0 +1,63 @@
+"""cnnc compile: a network to a package, or to any of the forms it goes through."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from .console import exactness_option, json_option, emit_json, load_model, model_argument, place_option, target_options, threads_option
+
+_FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx")
+
+
+@click.command()
+@model_argument
+@target_options
+@place_option("auto")
+@exactness_option
+@threads_option
+@click.option("--conv", type=click.Choice(["auto", "direct"]), default="auto", show_default=True, help="Convolution algorithm.")
+@click.option("--fusion", type=click.Choice(["full", "act", "none"]), default="full", show_default=True, help="What rides in a convolution's kernel.")
+@click.option("--emit", type=click.Choice(_FORMS), default=None, help="Print this form instead of making a package.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT", help="Package folder, or file for --emit.")
+@json_option
+def command(
+    model: str, target: str, arch: str | None, place: str, exactness: str, threads: int | None, conv: str, fusion: str, emit: str | None,
+    output: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Compile MODEL to a package (a folder: library, weights, manifest).
+
+    \b
+    Example:
+      cnnc compile vgg16.cnn -o vgg16.cnnpkg
+      cnnc compile vgg16.cnn --target cuda --arch sm_90 -o vgg16.cnnpkg
+      cnnc compile vgg16.cnn --emit relax
+    """
+    import cnnir
+
+    graph = load_model(model)
+    if emit is None and output is None:
+        raise click.UsageError("say where the package goes: -o OUT")
+    done = cnnir.optimize(graph, target=target, place=place, exactness=exactness)  # type: ignore[arg-type]  # click checked the choice
+    if emit is not None:
+        _print_form(cnnir.emit(done.graph, emit, target, arch, fusion), output)  # type: ignore[arg-type]
+        return
+    assert output is not None
+    program = cnnir.compile(done.graph, target, arch=arch, threads=threads, conv=conv, fusion=fusion)  # type: ignore[arg-type]
+    program.save(output)
+    moved = sum(d.verdict == "moved" for d in done.decisions)
+    if as_json:
+        emit_json("compile", {"package": str(output), "target": program.manifest.target, "moved": moved, "kernels": program.work.kernels})
+    else:
+        click.echo(f"{output}: {program.work.kernels} kernels for {program.manifest.target}, {moved} of {len(done.decisions)} sites moved", err=True)
+
+
+def _print_form(text: str, output: Path | None) -> None:
+    if output is None or str(output) == "-":
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        return
+    from cnnir.files import write_atomically
+
+    write_atomically(output, text.encode())

@@ -1,0 +1,111 @@
+"""What all verbs share: diagnostics to stderr, tables or JSON to stdout, options with one meaning everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from cnnir.diagnostics import Diagnostic
+    from cnnir.ir.graph import Graph
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SCHEMA = 1
+
+
+def coloured(stream: Any) -> bool:
+    """Whether to colour what goes to a stream: a terminal, and NO_COLOR unset."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def report(diagnostics: Iterable[Diagnostic]) -> None:
+    """Render diagnostics to stderr."""
+    from cnnir.render import render_text
+
+    click.echo("\n\n".join(render_text(d, colour=coloured(sys.stderr)) for d in diagnostics), err=True)
+
+
+def emit_json(kind: str, document: Mapping[str, Any]) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json.dumps({"schema": f"cnnir.{kind}/{SCHEMA}", **document}, indent=1))
+
+
+def console() -> Console:
+    """A rich console on stdout; as wide as the terminal, or wide enough for any table where there is none."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160, no_color=not coloured(sys.stdout), highlight=False)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> Table:
+    """A table with the columns at `right` aligned to the right."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(columns):
+        made.add_column(name, justify="right" if i in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar on stderr, only on a terminal; yields a function to call after each step."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+
+
+def load_model(path: str) -> Graph:
+    """The network in a file, or on standard input where the path is `-`; exit code 2 where there is no such file."""
+    from pathlib import Path
+
+    import cnnir
+    from cnnir.diagnostics import CnnirError, Diagnostic
+
+    if path == "-":
+        return cnnir.parse(sys.stdin.read(), "<stdin>")
+    if not Path(path).exists():
+        raise CnnirError(Diagnostic("C0401", f"there is no file `{path}`"), exit_code=2)
+    return cnnir.load(path)
+
+
+model_argument = click.argument("model", metavar="MODEL")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of a table.")
+threads_option = click.option("--threads", type=click.IntRange(1), default=None, help="Threads to run on.  [default: all cores]")
+exactness_option = click.option(
+    "--exactness", type=click.Choice(["exact", "ulp"]), default="exact", show_default=True, help="exact: equal bit for bit; ulp: may re-round."
+)
+
+
+def place_option(default: str) -> Callable[[F], F]:
+    """`--place`, with the verb's own default."""
+    choices = click.Choice(["auto", "always", "never", "measure"])
+    text = "Move what pays, whatever a law allows, nothing, or what a race prefers."
+    return click.option("--place", type=choices, default=default, show_default=True, help=text)
+
+
+def target_options(function: F) -> F:
+    """`--target` and `--arch`."""
+    function = click.option("--arch", default=None, metavar="sm_NN", help="GPU architecture for --target cuda.  [default: sm_80]")(function)
+    return click.option("--target", default="llvm", show_default=True, help="llvm, 'llvm -mcpu=haswell', or cuda.")(function)

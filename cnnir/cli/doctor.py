@@ -1,0 +1,86 @@
+"""cnnc doctor: what this machine can compile and run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from .console import console, emit_json, json_option, table
+
+_PACKAGES = ("cnnir", "apache-tvm", "apache-tvm-ffi", "numpy", "networkx", "lark", "safetensors", "onnx", "onnxruntime", "openvino")
+
+
+@click.command()
+@json_option
+def command(as_json: bool) -> None:
+    """Show versions, this CPU as the compiler sees it, and the tool-chains found.
+
+    \b
+    Example:
+      cnnc doctor
+    """
+    found = {"Python": platform.python_version(), **{p: _version(p) for p in _PACKAGES}}
+    found |= {name: _guarded(probe) for name, probe in _PROBES.items()}
+    if as_json:
+        emit_json("doctor", {"found": found})
+        return
+    console().print(table("", ["what", "found"], list(found.items())))
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _guarded(probe: Callable[[], str]) -> str:
+    """A doctor reports what is broken; it does not break with it."""
+    try:
+        return probe()
+    except Exception as error:
+        return f"failed: {type(error).__name__}: {error}"
+
+
+def _cpu() -> str:
+    from cnnir.backends.tvm.target import host_target, lanes
+
+    target = host_target()
+    cores = len(os.sched_getaffinity(0))
+    return f"llvm -mcpu={target.attrs['mcpu']}, {lanes(target)} floats a vector, {cores} cores"
+
+
+def _linker() -> str:
+    from cnnir.backends.tvm.build import LINKERS
+
+    found = next((path for name in LINKERS if (path := shutil.which(name))), None)
+    return found or "none: install gcc or clang to compile for llvm"
+
+
+def _cuda() -> str:
+    from cnnir.backends.tvm.cuda_toolchain import find_toolchain
+
+    toolchain = find_toolchain()
+    if toolchain is None:
+        return "none: pip install 'cnnir[cuda]' to compile for cuda"
+    archs = toolchain.supported_archs()
+    return f"{toolchain.name} {toolchain.version}, {archs[0]} to {archs[-1]}"
+
+
+def _gpu() -> str:
+    from cnnir.backends.tvm.cuda_build import gpu_arch, load_gpu_runtime
+    from cnnir.backends.tvm.runner import RuntimeMissing
+
+    try:
+        load_gpu_runtime()
+    except RuntimeMissing:
+        return "none (compiling for cuda does not need one)"
+    return gpu_arch() or "none"
+
+
+_PROBES: dict[str, Callable[[], str]] = {"CPU target": _cpu, "linker": _linker, "CUDA tool-chain": _cuda, "GPU": _gpu}

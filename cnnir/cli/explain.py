@@ -1,0 +1,52 @@
+"""cnnc explain: what a diagnostic code or a law means."""
+
+from __future__ import annotations
+
+import click
+
+from .console import emit_json, json_option
+
+
+@click.command()
+@click.argument("code", required=False)
+@json_option
+def command(code: str | None, as_json: bool) -> None:
+    """Explain a diagnostic CODE such as C0203, or a law such as `up`; without one, list them all.
+
+    \b
+    Example:
+      cnnc explain C0203
+      cnnc explain up
+    """
+    import difflib
+
+    from cnnir.codes import CODES
+    from cnnir.laws import LAWS
+
+    if code is None:
+        listing = {**{c: e.title for c, e in CODES.items()}, **{n: law.statement for n, law in LAWS.items()}}
+        if as_json:
+            emit_json("explain", {"codes": listing})
+        else:
+            click.echo("\n".join(f"{name:8} {title}" for name, title in listing.items()))
+        return
+    if code.lower() in LAWS:
+        law = LAWS[code.lower()]
+        text, document = law.page(), {"law": code.lower(), "statement": law.statement, "page": law.page()}
+    elif code.upper() in CODES:
+        entry = CODES[code.upper()]
+        text = f"{code.upper()}: {entry.title}\n\n{entry.explanation}"
+        text += f"\n\nFails:\n\n{_indent(entry.example)}" if entry.example else ""
+        text += f"\n\nMended:\n\n{_indent(entry.mend)}" if entry.mend else ""
+        document = {"code": code.upper(), "title": entry.title, "page": text}
+    else:
+        close = difflib.get_close_matches(code, [*CODES, *LAWS], 1, 0.5)
+        raise click.UsageError(f"no code or law `{code}`" + (f"; did you mean {close[0]}?" if close else "; `cnnc explain` lists them"))
+    if as_json:
+        emit_json("explain", document)
+    else:
+        click.echo(text)
+
+
+def _indent(text: str) -> str:
+    return "\n".join("    " + line for line in text.strip("\n").splitlines())

@@ -1,0 +1,88 @@
+"""cnnc run: a network or a compiled package on arrays."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from .console import emit_json, json_option, load_model, target_options, threads_option
+
+Array = np.ndarray[Any, Any]
+
+
+@click.command()
+@click.argument("model", metavar="PKG|MODEL")
+@click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE", help="A .npy for one input, or a .npz with an array an input.")
+@click.option("--random", "seed", type=int, default=None, metavar="SEED", help="Draw the inputs: uniform over the declared range, else normal.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT.npz", help="Write the outputs.")
+@target_options
+@threads_option
+@json_option
+def command(
+    model: str, inputs: tuple[str, ...], seed: int | None, output: Path | None, target: str, arch: str | None, threads: int | None, as_json: bool
+) -> None:
+    """Run a compiled package (no compiler is loaded) or a MODEL (compiled first, as it is written).
+
+    \b
+    Example:
+      cnnc run vgg16.cnnpkg --input image.npy -o scores.npz
+      cnnc run lenet5.cnn --random 0
+    """
+    import cnnir
+
+    if Path(model).is_dir():
+        program = cnnir.load_program(model, threads)
+    else:
+        program = cnnir.compile(load_model(model), target, arch=arch, threads=threads)
+    if seed is None and not inputs:
+        raise click.UsageError(f"say what to run on: --input FILE (inputs: {', '.join(program.inputs)}), or --random SEED")
+    from cnnir.feeds import random_feeds
+
+    feeds = random_feeds(program.inputs, program.manifest.ranges, seed) if seed is not None else {}
+    for given in inputs:
+        feeds.update(_read(given, list(program.inputs)))
+    outputs = program(feeds)
+    if output is not None:
+        _write(output, outputs)
+    if as_json:
+        emit_json("run", {"outputs": {n: {"shape": list(a.shape), "dtype": str(a.dtype)} for n, a in outputs.items()}})
+    elif str(output) != "-":
+        for name, array in outputs.items():
+            click.echo(f"{name}: {array.dtype}{list(array.shape)}, {_summary(array)}")
+
+
+def _summary(array: Array) -> str:
+    if array.size == 0:
+        return "empty"
+    return f"least {array.min():.6g} at {int(array.argmin())}, greatest {array.max():.6g} at {int(array.argmax())}"
+
+
+def _read(given: str, names: list[str]) -> Mapping[str, Array]:
+    """The arrays of `[NAME=]FILE`; pickles are refused, so reading never runs code."""
+    name, _, path = given.rpartition("=") if "=" in given and not Path(given).exists() else ("", "", given)
+    try:
+        loaded = np.load(sys.stdin.buffer if path == "-" else path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            if not name and len(names) != 1:
+                raise click.UsageError(f"the network has several inputs: say which, --input NAME={path} ({', '.join(names)})")
+            return {name or names[0]: loaded}
+        return {key: loaded[key] for key in loaded.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise click.UsageError(f"cannot read `{path}` as .npy or .npz: {error}") from error
+
+
+def _write(path: Path, outputs: Mapping[str, Array]) -> None:
+    from cnnir.files import write_atomically
+
+    content = io.BytesIO()
+    np.savez(content, **dict(outputs))  # type: ignore[arg-type]  # numpy's stub mistakes names for its own flag
+    if str(path) == "-":
+        sys.stdout.buffer.write(content.getvalue())
+    else:
+        write_atomically(path, content.getvalue())
