@@ -16,7 +16,7 @@ def parse(text: str, name: str = "<string>", network: str | None = None, folder:
     `folder` is where its weights file may be. Raises CnnirError with everything found wrong.
     """
     from .elaborate import Elaborator  # lark costs a tenth of a second
-    from .parse import parse_file
+    from .syntax import parse_file
 
     source = Source(name, text.removeprefix("\ufeff"))
     return Elaborator(parse_file(source), folder).graph(network)

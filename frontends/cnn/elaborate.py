@@ -140,6 +140,8 @@ class Elaborator:
         if not isinstance(count, int) or count < 0:
             assert step.count is not None
             raise refuse("C0214", "a chain is repeated a whole number of times, 0 or more", step.count.span, f"this is {count}")
+        if self._steps + count * len(step.steps) > MAX_STEPS:
+            raise refuse("C0105", f"the network is too large: more than {MAX_STEPS:,} steps once written out", step.span)
         for _ in range(count):
             value = yield self._chain(step.steps, value, scope)
         return value

@@ -7,6 +7,7 @@ from importlib import resources
 from typing import cast
 
 from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
+from lark.exceptions import VisitError
 
 from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
 
@@ -35,7 +36,10 @@ def parse_file(source: Source) -> File:
         tree = cast("Tree[Token]", _parser().parse(source.text))
     except UnexpectedInput as error:
         raise CnnirError(_syntax(source, error)) from None
-    return Builder(source).transform(tree)
+    try:
+        return Builder(source).transform(tree)
+    except VisitError as error:  # lark's wrapping of what the builder refuses
+        raise error.orig_exc from None
 
 
 def _syntax(source: Source, error: UnexpectedInput) -> Diagnostic:
