@@ -61,11 +61,11 @@ def _proved(site: PoolSite, exactness: Exactness) -> tuple[Law, Proof] | Refusal
         if isinstance(answer, Proof):
             return law, answer
         refusals.append(answer)
-    return refusals[0]
+    return min(refusals, key=lambda r: r.condition == "right direction")  # another reason says more than the wrong law's
 
 
 def _refused(site: Site, refusal: Refusal) -> Decision:
-    return Decision(site, "up", "refused", refusal.reason, witness=refusal.witness)
+    return Decision(site, refusal.law, "refused", refusal.reason, witness=refusal.witness)
 
 
 def _verdict(graph: Graph, site: Site, place: Place, price: PriceModel, proof: Certificate) -> tuple[Verdict, str]:
@@ -79,6 +79,9 @@ def _verdict(graph: Graph, site: Site, place: Place, price: PriceModel, proof: C
 
 def _nothing_to_move(graph: Graph, pool: Layer, blocked: Blocked) -> list[Decision]:
     """A pool right behind a convolution, a dense layer or an input has no site; behind anything else it gets the reason."""
-    if graph[blocked.layer].op.macs([graph.type(v) for v in graph.data(blocked.layer)], graph[blocked.layer].outputs) or not graph.data(blocked.layer):
+    data = graph.data(blocked.layer)
+    source = graph[blocked.layer]
+    convolves = source.op.macs([graph.type(v) for v in data], source.outputs) > 0
+    if blocked.condition == "elementwise" and (convolves or not data):
         return []
     return [Decision(Site(pool.name, (blocked.layer,), pool.origin.span), "up", "refused", blocked.reason)]

@@ -95,8 +95,8 @@ def find_regions(graph: Graph, pool: Layer, order: Mapping[str, int]) -> Candida
         if len(outside) == 1:
             inside = sorted(members.values(), key=lambda layer: order[layer.name])
             found.append(Region(next(iter(outside)), result, tuple(inside)))
-    if not found and blocked is not None and members:
-        blocked = Blocked("one data input", f"what feeds `{pool.name}` depends on {len(outside)} values at once", value.layer)
+    if members and not found:
+        blocked = Blocked("one data input", f"what feeds `{pool.name}` depends on {len(outside)} values at once", result.layer)
     return Candidates(tuple(reversed(found)), blocked)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnnir.decisions import Site
+from cnnir.facts.analyse import Analysis
 from cnnir.facts.derive import derive
 from cnnir.facts.fact import Fact, identity
 from cnnir.facts.interval import Interval, around, unknown
@@ -19,6 +20,7 @@ from cnnir.ir.graph import Graph, Layer, Value
 from cnnir.ir.types import TensorType
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import Pooling
+from cnnir.scalar.expr import Expr
 
 from .region import Region
 
@@ -63,6 +65,16 @@ class PoolSite:
     def decided(self) -> Site:
         """What decisions call this site."""
         return Site(self.pool.name, self.region.names, self.pool.origin.span)
+
+    @property
+    def known(self) -> Interval:
+        """The computed range of the data, within what is finite; reads weights above the site."""
+        return self.ranges[self.region.data].finite(self.precision) if self.data.is_float else unknown(self.precision)
+
+    @cached_property
+    def expression(self) -> Expr:
+        """The region as one formula."""
+        return self.region.expression(self.graph)
 
     # -- coefficients -----------------------------------------------------------------------------------------------
 
@@ -128,15 +140,20 @@ class PoolSite:
         yield self.fact(channels, True)
 
     def _derive(self, channels: Array, ranged: bool) -> Fact:
-        known = unknown(self.precision)
-        if ranged and self.data.is_float:
-            known = self.ranges[self.region.data].finite(self.precision)
+        known = self.known if ranged else unknown(self.precision)
         facts: dict[Value, Fact] = {self.region.data: identity(known)}
         for layer in self.region.layers:
             assert isinstance(layer.op, Elementwise)
             arguments = [facts[v] for v in self.graph.data(layer.name)]
             facts[Value(layer.name)] = derive(layer.op, arguments, self._bounds(layer, channels), self.precision)
-        return facts[self.region.result]
+        fact = facts[self.region.result]
+        return fact if fact.direction.is_monotone or len(self.region.layers) == 1 else self._whole(fact, channels, known)
+
+    def _whole(self, fact: Fact, channels: Array, domain: Interval) -> Fact:
+        """The region as one formula, its range cut where that helps: finds what composing layer by layer has lost."""
+        bounds = {role: around(np.ravel(c[channels] if c.ndim else c).tolist()) for role, c in self.coefficients.items()}
+        found = Analysis(self.precision, bounds).on(self.expression, domain)
+        return found if found.direction.is_monotone else fact
 
     def _bounds(self, layer: Layer, channels: Array) -> Mapping[str, Interval]:
         if not layer.weights:

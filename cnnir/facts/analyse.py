@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, leaves
 
@@ -17,7 +19,7 @@ DEPTH = 40
 """Selects inside selects beyond this are not looked into."""
 WORK = 20_000
 """Primitive applications after which an analysis gives up with UNKNOWN."""
-SPLITS = 8
+SPLITS = 9
 """Most points at which a range is cut to find the direction piece by piece."""
 
 
@@ -30,12 +32,16 @@ class Analysis:
         self._work = 0
 
     def on(self, expr: Expr, domain: Interval) -> Fact:
-        """Facts of `expr` as a function of Var(0) in `domain`; where its direction is unknown, the range is cut and glued."""
+        """Facts of `expr` as a function of Var(0) in `domain`; where they say little, the range is cut and glued."""
         fact = self._direct(expr, domain, 0)
-        if fact.direction.is_monotone or domain.is_point:
+        if (fact.direction.is_monotone and not fact.range.nan) or domain.is_point:
             return fact
         pieces = self._split(expr, domain)
-        return fact if pieces is None or pieces.direction == UNKNOWN else pieces
+        if pieces is None:
+            return fact
+        if fact.direction.is_monotone or pieces.direction == UNKNOWN:
+            return replace(fact, range=pieces.range)
+        return pieces
 
     def several(self, expr: Expr, arguments: Sequence[Fact]) -> Fact:
         """Facts of `expr` where Var(i) has the facts `arguments[i]`, all functions of one variable."""
@@ -135,13 +141,16 @@ class Analysis:
     # -- cutting the range ------------------------------------------------------------------------------------------
 
     def _split(self, expr: Expr, domain: Interval) -> Fact | None:
-        """Facts from pieces between 0 and the constants of the formula: x x x is up on each side of 0, so it is up."""
+        """Facts from pieces between 0, 1 and the constants of the formula, and their negations.
+
+        x x x is up on each side of 0, so it is up; and it is not 0 inf anywhere, for |x| <= 1 and |x| >= 1 alike.
+        """
         cuts = self._cuts(expr, domain)
         if not cuts:
             return None
         ends = [domain.lo, *cuts, domain.hi]
         found: Fact | None = None
-        for lo, hi in zip(ends, ends[1:], strict=False):
+        for lo, hi in pairwise(ends):
             piece = self._piece(expr, domain, lo, hi, 0)
             if found is None:
                 found = piece
@@ -149,12 +158,10 @@ class Analysis:
             grade, bound = worst(found, piece)
             direction = glue(found.direction, lo, LEVEL, lo, piece.direction).within(domain.lo, domain.hi)
             found = Fact(direction, found.range.hull(piece.range), grade, found.linear if found.linear == piece.linear else None, bound)
-            if direction == UNKNOWN:
-                return None
         return found
 
     def _cuts(self, expr: Expr, domain: Interval) -> list[float]:
-        values = {0.0}
+        values = {0.0, 1.0, -1.0}
         for leaf in leaves(expr):
             if isinstance(leaf, Const):
                 value = abs(self.precision.round(leaf.value))

@@ -42,7 +42,8 @@ def _composed(outer: Fact, inner: Fact) -> Fact:
     else:
         bound = inner.bound if outer.bound == 0 and outer.grade is Grade.E and _is_identity(outer) else None
     linear = outer.linear if inner.linear is not None and _is_identity(inner) else None
-    return Fact(compose(outer.direction, inner.direction), outer.range, max(outer.grade, inner.grade), linear, bound)
+    direction = outer.direction if _is_identity(inner) else compose(outer.direction, inner.direction)
+    return Fact(direction, outer.range, max(outer.grade, inner.grade), linear, bound)
 
 
 def _is_identity(fact: Fact) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ class Precision:
         return math.copysign(float(bits), -1.0 if key < 0 else 1.0)
 
 
-@lru_cache(maxsize=None)
+@cache
 def precision(name: str) -> Precision:
     """The precision of a floating dtype such as `f32`; raises KeyError for an unknown name."""
     dtype = numpy_dtype(name)

@@ -79,13 +79,16 @@ def image(primitive: Primitive, inside: Interval, precision: Precision) -> Inter
     values = around(precision.at(primitive, p) for p in points)
     if primitive.rounding == "library" and not inside.is_point:
         values = values.widened(precision, LIBRARY_STEPS)
-    crosses = inside.lo < 0 and primitive.name in ("round", "ceil", "sign")  # ceil(-0.5) is -0
-    return replace(values.clipped(*shape.image), nan=False, minus_zero=values.has_zero and (values.minus_zero or crosses or _may_underflow(primitive, inside)))
+    minus_zero = values.minus_zero or _may_underflow(primitive, inside)
+    return replace(values.clipped(*shape.image), nan=False, minus_zero=minus_zero and values.has_zero)
 
 
 def _may_underflow(primitive: Primitive, inside: Interval) -> bool:
-    """Whether a negative argument can give -0."""
-    return inside.lo < 0 and primitive.rounding == "library" or (primitive.name == "neg" and inside.has_zero)
+    """Whether an argument other than -0 can give -0: ceil(-0.5), a library function of a negative number, -(+0)."""
+    if primitive.name == "neg":
+        return inside.has_zero
+    rounds_to_zero = primitive.rounding == "library" or primitive.name in ("round", "ceil", "sign")
+    return inside.lo < 0 and rounds_to_zero
 
 
 def combine(primitive: Primitive, a: Fact, b: Fact, precision: Precision, ways: tuple[int | None, int | None]) -> Fact:
@@ -108,14 +111,14 @@ def _along(way: int | None, direction: Direction) -> Direction:
 def corners(primitive: Primitive, a: Interval, b: Interval, precision: Precision) -> Interval:
     """The values of a primitive that is monotone in each argument, from the ends of both ranges."""
     values = around(precision.at(primitive, p, q) for p in (a.lo, a.hi) for q in (b.lo, b.hi))
-    return Interval(values.lo, values.hi, a.nan or b.nan or values.nan, values.has_zero and (a.lo < 0 or b.lo < 0 or a.minus_zero or b.minus_zero))
+    signed = a.lo < 0 or b.lo < 0 or a.minus_zero or b.minus_zero
+    return Interval(values.lo, values.hi, a.nan or b.nan or values.nan, signed)
 
 
 def _sum(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
     sign = -1 if primitive.name == "sub" else 1
     fact = combine(primitive, a, b, precision, (1, sign))
-    opposed = (math.inf, -math.inf) if sign > 0 else (math.inf, math.inf)
-    meets = any({a.range.lo, a.range.hi} >= {s * opposed[0]} and {b.range.lo, b.range.hi} >= {s * opposed[1]} for s in (1, -1))
+    meets = any(s in (a.range.lo, a.range.hi) and -sign * s in (b.range.lo, b.range.hi) for s in (math.inf, -math.inf))  # inf - inf
     linear = Affine(a.linear.scale + sign * b.linear.scale, a.linear.shift + sign * b.linear.shift) if a.linear and b.linear else None
     return replace(fact, range=replace(fact.range, nan=a.range.nan or b.range.nan or meets), linear=linear)
 
@@ -124,7 +127,7 @@ def _product(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fa
     fact = combine(primitive, a, b, precision, (b.range.sign(), a.range.sign()))
     vanishes = (a.range.has_zero and b.range.has_infinity) or (b.range.has_zero and a.range.has_infinity)
     found = fact.range
-    if vanishes or (found.lo > 0 or found.hi < 0) and (a.range.has_zero or b.range.has_zero):
+    if vanishes:
         found = replace(found.hull(Interval(0.0, 0.0)), nan=a.range.nan or b.range.nan or vanishes, minus_zero=True)
     if any(f.range.is_point and f.range.lo == 0 for f in (a, b)) and not found.nan:
         return replace(fact, direction=CONSTANT, range=found, linear=Affine(0.0, 0.0))
@@ -140,18 +143,20 @@ def _scaled(a: Fact, b: Fact) -> Affine | None:
 def _quotient(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
     """a / b: each side of b = 0 by itself, and nothing across it; b = +0 is the end of b > 0, but -0 is not."""
     one_sided = b.range.hi < 0 or b.range.lo > 0 or (b.range.lo == 0 and not b.range.minus_zero)
-    if not one_sided:
-        return nothing(Interval(-math.inf, math.inf, True, True))
-    sign = a.range.sign()
-    fact = combine(primitive, a, b, precision, (1 if b.range.lo >= 0 else -1, None if sign is None else -sign if b.range.lo >= 0 or b.range.hi < 0 else None))
     undefined = (a.range.has_zero and b.range.has_zero) or (a.range.has_infinity and b.range.has_infinity)
+    nan = a.range.nan or b.range.nan or undefined
+    if not one_sided:
+        return nothing(Interval(-math.inf, math.inf, nan, True))
+    sign = a.range.sign()
+    ways = (1 if b.range.lo >= 0 else -1, None if sign is None else -sign)  # c / b falls on either side of 0, for c >= 0
+    fact = combine(primitive, a, b, precision, ways)
     linear = None
     if a.linear and b.linear and b.linear.scale == 0 and b.linear.shift != 0:
         linear = Affine(a.linear.scale / b.linear.shift, a.linear.shift / b.linear.shift)
     values = fact.range
     if undefined:
         values = values.hull(Interval(0.0, 0.0, True, True))
-    return replace(fact, range=replace(values, nan=a.range.nan or b.range.nan or undefined), linear=linear)
+    return replace(fact, range=replace(values, nan=nan), linear=linear)
 
 
 def _chosen(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:

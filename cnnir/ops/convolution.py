@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,37 @@ from cnnir.ir.types import TensorType
 
 from .base import Array, Op, Parameter, per_axis, require, require_float, require_rank
 from .window import axis_pads, output_size
+
+if TYPE_CHECKING:
+    from cnnir.facts.interval import Interval
+    from cnnir.facts.precision import Precision
+
+ALGORITHM = 64
+"""How much less exact than a plain sum a convolution may be computed: Winograd transforms lose up to two digits."""
+
+
+def sum_range(data: Interval, weight: Array, bias: Array | None, padded: bool, precision: Precision) -> Interval:
+    """The range of sum w x + b over rows of `weight`, for x in `data` or 0 where padded.
+
+    Interval arithmetic on the real weights in float64, widened by the error of summing n products in any order,
+    gamma_n sum |w| |x| with gamma_n = n u / (1 - n u).
+    """
+    from cnnir.facts.interval import Interval  # facts are about ops, so ops come first
+
+    rows = weight.reshape(len(weight), -1)
+    positive = np.maximum(rows, 0).sum(axis=1, dtype=np.float64)
+    negative = np.minimum(rows, 0).sum(axis=1, dtype=np.float64)
+    shift = np.zeros(len(rows)) if bias is None else np.asarray(bias, np.float64)
+    lo, hi = (min(data.lo, 0.0), max(data.hi, 0.0)) if padded else (data.lo, data.hi)
+    magnitude = (positive - negative) * max(abs(lo), abs(hi)) + np.abs(shift)
+    spread = (rows.shape[1] + 2) * precision.unit * ALGORITHM
+    slack = magnitude * (spread / (1 - spread) if spread < 0.5 else np.inf) + precision.tiny
+    low = float(np.min(positive * lo + negative * hi + shift - slack))
+    high = float(np.max(positive * hi + negative * lo + shift + slack))
+    if not (np.isfinite(low) and np.isfinite(high) and float(magnitude.max()) * 4 < precision.max):
+        return Interval(-np.inf, np.inf, True, True)
+    return Interval(precision.next(precision.round(low), -1), precision.next(precision.round(high)), minus_zero=True)
+
 
 
 def check_window(op: str, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...], pad: tuple[int, ...]) -> None:
@@ -68,6 +99,20 @@ class Conv(Op):
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         return outputs[0].elements * math.prod(self.kernel) * inputs[0].channels // self.groups
 
+    def output_range(
+        self,
+        inputs: Sequence[Interval],
+        types: Sequence[TensorType],
+        parameters: Callable[[], Mapping[str, Array]],
+        precision: Precision,
+    ) -> Interval:
+        """From the real weights. Of unknown data nothing is found out, and no weight is read."""
+        data = inputs[0]
+        if data.nan or data.magnitude >= precision.max:
+            return super().output_range(inputs, types, parameters, precision)
+        given = parameters()
+        return sum_range(data, np.asarray(given["weight"]), given.get("bias"), any(self.pad), precision)
+
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         """Summed in float64, bias included, and rounded once: nearer to the real number than any float32 order."""
         data, weight = np.asarray(inputs[0], np.float64), np.asarray(parameters["weight"], np.float64)
@@ -114,6 +159,20 @@ class Dense(Op):
 
     def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
         return outputs[0].elements * inputs[0].shape[1]
+
+    def output_range(
+        self,
+        inputs: Sequence[Interval],
+        types: Sequence[TensorType],
+        parameters: Callable[[], Mapping[str, Array]],
+        precision: Precision,
+    ) -> Interval:
+        """From the real weights. Of unknown data nothing is found out, and no weight is read."""
+        data = inputs[0]
+        if data.nan or data.magnitude >= precision.max:
+            return super().output_range(inputs, types, parameters, precision)
+        given = parameters()
+        return sum_range(data, np.asarray(given["weight"]), given.get("bias"), False, precision)
 
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         """Summed in float64 and rounded once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,6 +26,22 @@ def align(coefficient: Array, rank: int) -> Array:
     if coefficient.ndim == 0 or rank < 2:
         return coefficient
     return coefficient.reshape(coefficient.shape + (1,) * (rank - 1 - coefficient.ndim))
+
+
+def claim_up(error: float | None = None) -> Claim:
+    """Non-decreasing as a real function; the float code is within `error` of it."""
+    from cnnir.facts.fact import Claim  # facts are about ops, so ops come first
+    from cnnir.facts.lattice import UP
+
+    return Claim(UP, error)
+
+
+def claim_valley(lo: float, hi: float) -> Claim:
+    """As a real function: non-increasing until a turning point in [lo, hi], non-decreasing from there on."""
+    from cnnir.facts.fact import Claim
+    from cnnir.facts.lattice import valley
+
+    return Claim(valley(lo, hi))
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,24 @@ class Elementwise(Op):
             shapes = " and ".join(str(t) for t in inputs)
             raise OpError("C0204", f"the inputs of `{self.name}` do not fit together: {shapes}", slot=len(inputs) - 1) from None
         return (first.with_shape(shape),)
+
+    def output_range(
+        self,
+        inputs: Sequence[Interval],
+        types: Sequence[TensorType],
+        parameters: Callable[[], Mapping[str, Array]],
+        precision: Precision,
+    ) -> Interval:
+        """The formula on ranges, with coefficients anywhere between their least and greatest."""
+        from cnnir.facts.analyse import Analysis
+        from cnnir.facts.fact import nothing
+        from cnnir.facts.interval import around
+
+        found = self.coefficients(parameters()) if self.parameters(types) else {}
+        analysis = Analysis(precision, {role: around(np.ravel(c).tolist()) for role, c in found.items()})
+        if len(inputs) > 1:
+            return analysis.several(self.formula(), [nothing(r) for r in inputs]).range
+        return analysis.on(self.formula(), inputs[0]).range
 
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         """The formula, element by element, one rounding per primitive."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from cnnir.ir.types import TensorType
 from .base import Array, Op, per_axis, require, require_float, require_rank
 from .convolution import check_window
 from .window import Windows, adaptive, axis_pads, output_size, sliding
+
+if TYPE_CHECKING:
+    from cnnir.facts.interval import Interval
+    from cnnir.facts.precision import Precision
 
 Reduce = Literal["max", "min", "avg"]
 
@@ -40,6 +44,27 @@ class Pooling(Op):
         if self.reduce == "avg":
             require_float(self, inputs)
         return (data.with_shape((*data.shape[:2], *(w.outputs for w in self.windows(data)))),)
+
+    def output_range(
+        self,
+        inputs: Sequence[Interval],
+        types: Sequence[TensorType],
+        parameters: Callable[[], Mapping[str, Array]],
+        precision: Precision,
+    ) -> Interval:
+        """Elements of the input (an empty window gives the start value); an average re-rounds, and padding may pull it to 0."""
+        data = inputs[0]
+        if self.reduce == "avg":
+            from cnnir.facts.interval import Interval  # facts are about ops, so ops come first
+
+            terms = int(np.max(self.divisor(types[0]), initial=1)) + 2
+            slack = data.magnitude * terms * precision.unit * 2
+            lo, hi = precision.next(min(data.lo, 0.0) - slack, -1), precision.next(max(data.hi, 0.0) + slack)
+            return Interval(lo, hi, data.nan or data.has_infinity, minus_zero=True)
+        if any(len(w.empty) for w in self.windows(types[0])):
+            start = float(start_value(self.reduce, precision.numpy))
+            return replace(data, lo=min(data.lo, start), hi=max(data.hi, start))
+        return data
 
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         """Axis by axis: max starts at -inf and min at +inf; averages are summed in float64 and rounded once."""

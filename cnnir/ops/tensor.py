@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -12,6 +12,10 @@ from cnnir.diagnostics import OpError
 from cnnir.ir.types import TensorType
 
 from .base import Array, Op, require, require_float, require_rank
+
+if TYPE_CHECKING:
+    from cnnir.facts.interval import Interval
+    from cnnir.facts.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,20 @@ class Input(Op):
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         return (self.type,)
+
+    def output_range(
+        self,
+        inputs: Sequence[Interval],
+        types: Sequence[TensorType],
+        parameters: Callable[[], Mapping[str, Array]],
+        precision: Precision,
+    ) -> Interval:
+        """What the user declared; without a declaration every finite number."""
+        if self.range is None or not self.type.is_float:
+            return super().output_range(inputs, types, parameters, precision)
+        from cnnir.facts.interval import Interval  # facts are about ops, so ops come first
+
+        return Interval(precision.round(self.range[0]), precision.round(self.range[1]), minus_zero=True)
 
 
 @dataclass(frozen=True)
@@ -45,6 +63,18 @@ class Softmax(Op):
         with np.errstate(all="ignore"):
             powers = np.exp(wide - wide.max(axis=self.axis, keepdims=True))
             return ((powers / powers.sum(axis=self.axis, keepdims=True)).astype(inputs[0].dtype),)
+
+    def output_range(
+        self,
+        inputs: Sequence[Interval],
+        types: Sequence[TensorType],
+        parameters: Callable[[], Mapping[str, Array]],
+        precision: Precision,
+    ) -> Interval:
+        """[0, 1], and a rounding more."""
+        from cnnir.facts.interval import Interval
+
+        return Interval(0.0, precision.next(1.0, 4), inputs[0].nan or inputs[0].has_infinity)
 
 
 @dataclass(frozen=True)
@@ -90,6 +120,16 @@ class Flatten(Op):
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         return (inputs[0].reshape(inputs[0].shape[0], -1),)
 
+    def output_range(
+        self,
+        inputs: Sequence[Interval],
+        types: Sequence[TensorType],
+        parameters: Callable[[], Mapping[str, Array]],
+        precision: Precision,
+    ) -> Interval:
+        """The input's."""
+        return inputs[0]
+
 
 @dataclass(frozen=True)
 class Concat(Op):
@@ -111,3 +151,16 @@ class Concat(Op):
 
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         return (np.concatenate(inputs, axis=self.axis),)
+
+    def output_range(
+        self,
+        inputs: Sequence[Interval],
+        types: Sequence[TensorType],
+        parameters: Callable[[], Mapping[str, Array]],
+        precision: Precision,
+    ) -> Interval:
+        """The hull of the inputs'."""
+        found = inputs[0]
+        for other in inputs[1:]:
+            found = found.hull(other)
+        return found

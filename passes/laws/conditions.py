@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 
 from cnnir.facts import describe
 from cnnir.facts.fact import Grade
+from cnnir.facts.interval import unknown
+from cnnir.facts.precision import precision
+from cnnir.facts.zeros import separates_zeros
 from cnnir.ops.elementwise import Elementwise
 from cnnir.scalar.expr import Expr, fold
 
 from ..site import ChannelFact, PoolSite
 from .rule import Refusal
+from .witness import constants, find, witness_words
 
 if TYPE_CHECKING:
     from .order import OrderLaw
@@ -44,7 +48,8 @@ def fixed_coefficients(site: PoolSite) -> Refusal | None:
         for role, key in layer.weights:
             shape = site.graph.weights.shape(key)
             if any(n > 1 for n in shape[1:]):
-                return Refusal("fixed coefficients", f"the {role} of `{layer.name}` varies over the pooled axes: it has shape {list(shape)}", layer.name)
+                reason = f"the {role} of `{layer.name}` varies over the pooled axes: it has shape {list(shape)}"
+                return Refusal("fixed coefficients", reason, layer.name)
     return None
 
 
@@ -52,7 +57,8 @@ def full_windows(site: PoolSite) -> Refusal | None:
     """Every window holds a real element: the start value of an empty one is not f of anything."""
     for axis, windows in enumerate(site.op.windows(site.data)):
         if len(windows.empty):
-            return Refusal("full windows", f"window {int(windows.empty[0])} of `{site.pool.name}` on spatial axis {axis} holds no real element", site.pool.name)
+            reason = f"window {int(windows.empty[0])} of `{site.pool.name}` on spatial axis {axis} holds no real element"
+            return Refusal("full windows", reason, site.pool.name)
     return None
 
 
@@ -80,8 +86,7 @@ def no_nan(site: PoolSite) -> Refusal | None:
     for part in site.prove(lambda fact: not fact.range.nan):
         if part.fact.range.nan:
             where = f" in channel {int(part.channels[0])}" if site.channels > 1 else ""
-            domain = site.ranges[site.region.data].finite(site.precision)
-            return Refusal("no NaN", f"NaN is possible{where} for data in {domain}", site.region.layers[-1].name, int(part.channels[0]))
+            return Refusal("no NaN", f"NaN is possible{where} for data in {site.known}", site.region.layers[-1].name, int(part.channels[0]))
     return None
 
 
@@ -104,28 +109,52 @@ def right_direction(law: OrderLaw, site: PoolSite, parts: list[ChannelFact], exa
     for part in parts:
         if not law.wanted(part.fact.direction):
             channel = int(part.channels[0])
-            where = f" in channel {channel}{_constants(site, channel)}" if site.channels > 1 else ""
-            reason = f"not {law.words}{where}: {describe.direction(part.fact.direction)}"
-            return Refusal("right direction", reason, site.region.layers[-1].name, channel)
+            witness = find(site, law, channel)
+            words = [f"not {law.words}: {describe.direction(part.fact.direction)}", *constants(site, channel)]
+            words.append(witness_words(witness) if witness else "no witness was found, and no proof")
+            return Refusal("right direction", "; ".join(words), site.region.layers[-1].name, channel, witness)
     return None
-
-
-def _constants(site: PoolSite, channel: int) -> str:
-    values = [f"{role} = {value:.6g}" for role, value in site.coefficients_of(channel).items()]
-    return f" ({', '.join(values)})" if values else ""
 
 
 def exact_enough(law: OrderLaw, site: PoolSite, parts: list[ChannelFact], exactness: str) -> Refusal | None:
     """The direction holds for the float code (E, C), or rewrites that re-round are wanted and the difference is bounded."""
-    del law
     for part in parts:
         if part.fact.grade is not Grade.U:
             continue
         if exactness != "ulp":
-            return Refusal("exact enough", "its direction is known of the real function only, not of its float code (class U)", site.region.layers[-1].name)
+            reason = f"its float code is not known to be {law.words}, only the real function is (class U)"
+            return Refusal("exact enough", reason, site.region.layers[-1].name)
         if part.fact.bound is None:
-            return Refusal("exact enough", "no bound is known for how far its float code breaks the direction", site.region.layers[-1].name)
+            reason = f"no bound is known for how far its float code is from {law.words} on {site.known}"
+            return Refusal("exact enough", reason, site.region.layers[-1].name)
     return None
 
 
-FACT_CONDITIONS: Mapping[str, FactCondition] = {"right direction": right_direction, "exact enough": exact_enough}
+def zero_sign(law: OrderLaw, site: PoolSite, parts: list[ChannelFact], exactness: str) -> Refusal | None:
+    """No layer that tells -0 from +0 reads what depends on the pool, or the pool never gives -0.
+
+    Before and after a move a window may give zeros of different signs: ceil, then pool, then 1/x, on [0, -.5].
+    """
+    del law, exactness
+    if not any(part.fact.range.minus_zero for part in parts):
+        return None
+    graph = site.graph
+    reached = graph.descendants(site.pool.name)
+    for layer in graph.layers():
+        if layer.name in reached and isinstance(layer.op, Elementwise) and layer.type.is_float:
+            data = graph.data(layer.name)
+            of, anything = precision(layer.type.dtype), unknown(precision(layer.type.dtype))
+            if not separates_zeros(layer.op, [anything] * len(data), of):
+                continue
+            if separates_zeros(layer.op, [site.ranges[v] for v in data], of):
+                reason = f"`{layer.name}` tells -0 from +0, and the pool may give either, depending on the order"
+                return Refusal("zero sign", reason, layer.name)
+    return None
+
+
+FACT_CONDITIONS: Mapping[str, FactCondition] = {
+    "right direction": right_direction,
+    "exact enough": exact_enough,
+    "zero sign": zero_sign,
+}
+"""Conditions on the law, the site, the facts that cover its channels, and the exactness asked for."""

@@ -21,6 +21,7 @@ class Down(OrderLaw):
 
     name: ClassVar[str] = "down"
     words: ClassVar[str] = "non-increasing"
+    keeps_order: ClassVar[bool] = False
 
     def wanted(self, direction: Direction) -> bool:
         return direction.is_down

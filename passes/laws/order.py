@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from cnnir.decisions import Certificate
@@ -22,6 +23,8 @@ class OrderLaw(Law):
 
     words: ClassVar[str] = ""
     """The wanted direction, in words."""
+    keeps_order: ClassVar[bool] = True
+    """Whether f must keep order (else reverse it)."""
 
     def wanted(self, direction: Direction) -> bool:
         """Whether this direction makes the law right."""
@@ -33,6 +36,10 @@ class OrderLaw(Law):
 
     def check(self, site: PoolSite, exactness: str) -> Proof | Refusal:
         """The shared side conditions, then direction, float class and the sign of zero."""
+        answer = self._check(site, exactness)
+        return replace(answer, law=self.name) if isinstance(answer, Refusal) else answer
+
+    def _check(self, site: PoolSite, exactness: str) -> Proof | Refusal:
         for condition in conditions.CONDITIONS.values():
             refusal = condition(site)
             if refusal is not None:

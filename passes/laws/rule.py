@@ -20,6 +20,7 @@ class Refusal:
     layer: str | None = None
     channel: int | None = None
     witness: Witness | None = None
+    law: str = ""
 
 
 @dataclass(frozen=True)
