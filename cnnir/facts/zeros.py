@@ -1,0 +1,48 @@
+"""Which layers tell -0 from +0 in something other than the sign of a zero: 1/x does, sigmoid and relu do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cnnir.ops.elementwise import Elementwise
+from cnnir.scalar.expr import Apply, Expr, Var, leaves
+
+from .analyse import Analysis
+from .fact import Fact, nothing
+from .interval import Interval
+from .precision import Precision
+
+
+def separates_zeros(op: Elementwise, ranges: Sequence[Interval], precision: Precision) -> bool:
+    """Whether some primitive of the formula that tells zeros apart can get a zero, for arguments in these ranges.
+
+    1 / (1 + exp(-x)) divides too, but never by zero.
+    """
+    arguments: list[Fact] = [nothing(r) for r in ranges]
+    for node in _nodes(op.formula()):
+        for place in node.primitive.separates_zeros:
+            divisor = node.args[place]
+            if not any(isinstance(leaf, Var) for leaf in leaves(divisor)):
+                continue
+            if Analysis(precision, _Anything()).several(divisor, arguments).range.has_zero:
+                return True
+    return False
+
+
+class _Anything(dict[str, Interval]):
+    """Coefficients of which nothing is known."""
+
+    def __missing__(self, role: str) -> Interval:
+        return Interval(float("-inf"), float("inf"), minus_zero=True)
+
+
+def _nodes(formula: Expr) -> list[Apply]:
+    """Every primitive application of a formula."""
+    seen: dict[int, Apply] = {}
+    stack = [formula]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Apply) and id(node) not in seen:
+            seen[id(node)] = node
+            stack.extend(node.args)
+    return list(seen.values())
