@@ -1,0 +1,76 @@
+# Everything runs in .venv, made with python3 (3.10 or newer; `make PYTHON=python3.12 test` takes another).
+
+PYTHON ?= python3
+JOBS ?= auto
+RACE ?=
+
+venv := .venv
+bin := $(venv)/bin
+user := $(venv)/.installed
+dev := $(venv)/.installed-dev
+rooms := cnnir frontends passes backends grammar
+pip := $(bin)/python -m pip install -q --disable-pip-version-check
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo bench test test-wheel check layering lint types format clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(user)  ## compile VGG-16 before and after the moves, compare the outputs, time both
+	@$(bin)/cnnc bench examples/vgg16.cnn --place always
+
+bench: $(user)  ## time every example, layer by layer; RACE=onnxruntime,openvino races others too
+	@for net in examples/*.cnn; do $(bin)/cnnc bench $$net --place always --layers $(if $(RACE),--against $(RACE)) || exit 1; done
+
+test: check  ## everything that continuous integration runs
+	@echo "== tests"
+	@$(bin)/pytest -q -n $(JOBS) --maxprocesses 4 --dist worksteal
+
+test-wheel: $(dev)  ## the whole suite against the wheel, installed in a fresh environment away from this folder
+	@$(bin)/pytest -q -s -m wheel tests/test_packaging.py
+
+check: lint types layering  ## style, types, and who may know whom
+
+lint: $(dev)
+	@echo "== ruff"
+	@$(bin)/ruff check -q --output-format concise . && $(bin)/ruff format -q --check .
+
+# Links laid out as installed, because pyright cannot follow setuptools' package-dir. Files, not folders: it walks no linked folder.
+types: $(dev)
+	@echo "== pyright"
+	@rm -rf .typecheck
+	@for file in $$(find $(rooms) -name '*.py'); do \
+	    case $$file in cnnir/*) link=.typecheck/$$file ;; *) link=.typecheck/cnnir/$$file ;; esac; \
+	    mkdir -p $${link%/*} && ln -s "$(CURDIR)/$$file" $$link || exit 1; done
+	@for file in $$(find tests -name '*.py'); do \
+	    mkdir -p .typecheck/$${file%/*} && ln -s "$(CURDIR)/$$file" .typecheck/$$file || exit 1; done
+	@cp pyproject.toml .typecheck/
+	@$(bin)/basedpyright -p .typecheck --pythonpath $(bin)/python
+
+layering: $(dev)
+	@echo "== layering"
+	@$(bin)/pytest -q tests/test_layering.py
+
+format: $(dev)  ## put the code in its usual form
+	@$(bin)/ruff check -q --fix . ; $(bin)/ruff format -q .
+
+clean:  ## remove the environment and everything built
+	rm -rf $(venv) .typecheck .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	find $(rooms) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(venv)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "cnnir needs Python 3.10 or newer; try make PYTHON=python3.12")'
+	@echo "== making $(venv)"
+	@$(PYTHON) -m venv $(venv)
+
+$(user): pyproject.toml | $(venv)/pyvenv.cfg
+	@echo "== installing cnnir (about a minute the first time)"
+	@$(pip) -e .
+	@touch $@
+
+$(dev): pyproject.toml | $(venv)/pyvenv.cfg
+	@echo "== installing cnnir and what its tests need (a minute or two the first time)"
+	@$(pip) -e '.[dev,cuda]'
+	@touch $@ $(user)
