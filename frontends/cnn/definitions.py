@@ -23,13 +23,12 @@ class Definitions:
     """The items of a file."""
 
     blocks: dict[str, ast.Block] = field(default_factory=dict[str, ast.Block])
-    activations: dict[str, UserActivation] = field(default_factory=dict[str, UserActivation])
+    activations: dict[str, UserActivation | None] = field(default_factory=dict[str, "UserActivation | None"])
+    """None where the definition was refused: using it is not a second error."""
     networks: dict[str, ast.NetworkDeclaration] = field(default_factory=dict[str, ast.NetworkDeclaration])
     weights: ast.WeightsFile | None = None
     order: dict[str, int] = field(default_factory=dict[str, int])
     """Block name -> its place in the file: a block may use earlier ones only."""
-    refused: set[str] = field(default_factory=set[str])
-    """Activations whose definition was refused: using one is not a second error."""
 
 
 def collect(file: ast.File, report: Callable[[CnnirError], None]) -> Definitions:
@@ -68,7 +67,7 @@ def _collect(item: ast.Item, found: Definitions, spans: dict[str, Span]) -> None
     try:
         found.activations[name] = UserActivation(name, body_of(item, found.activations))
     except CnnirError:
-        found.refused.add(name)
+        found.activations[name] = None
         raise
 
 

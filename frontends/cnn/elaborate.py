@@ -23,6 +23,14 @@ MAX_STEPS = 1_000_000
 """Steps that blocks and repetitions may write out, counting those that add no layer."""
 
 
+MAX_PROBLEMS = 20
+"""Errors after which the rest of a file is not read."""
+
+
+class TooMany(Exception):
+    """Enough is wrong to stop."""
+
+
 class Elaborator:
     """One file, one network, one graph."""
 
@@ -35,23 +43,27 @@ class Elaborator:
 
     def graph(self, network: str | None) -> Graph:
         """The network called `network`, or the last one; raises CnnirError with everything found wrong."""
-        self._found = collect(self._file, self._report)
         try:
+            self._found = collect(self._file, self._report)
             chosen = choose(self._found, network, self._file.span)
             stored = open_weights(self._found.weights, self._folder) if self._found.weights else None
             graph = Graph(chosen.name.text)
             self._layers = Layers(graph, self._found, stored)
             run(self._network(chosen, graph))
         except CnnirError as error:
-            self._report(error)
+            self._problems.extend(error.diagnostics)
             if error.exit_code != 1:
                 raise
+        except TooMany:
+            pass
         if self._problems:
             raise CnnirError(self._problems)
         return self._layers.graph
 
     def _report(self, error: CnnirError) -> None:
         self._problems.extend(d for d in error.diagnostics if d not in self._problems)
+        if len(self._problems) > MAX_PROBLEMS:
+            raise TooMany
 
     def _network(self, chosen: ast.NetworkDeclaration, graph: Graph) -> Task[None]:
         scope = Scope()

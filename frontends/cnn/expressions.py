@@ -23,8 +23,11 @@ MAX_SIZE = 10_000
 _SIGNS = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 
 
-def body_of(item: ast.Activation, earlier: Mapping[str, UserActivation]) -> Expr:
-    """The expression of an activation; raises CnnirError where it is none, or is too large."""
+def body_of(item: ast.Activation, earlier: Mapping[str, UserActivation | None]) -> Expr:
+    """The expression of an activation; raises CnnirError where it is none, or is too large.
+
+    `earlier` holds None for activations that were refused: using one is not a second error.
+    """
     if len(item.parameters) != 1:
         raise unsupported("activations of several parameters are", item.parameters[1].span)
     return run(_expression(item.body, item.parameters[0].text, earlier))
@@ -35,7 +38,7 @@ def measure(expr: Expr) -> tuple[int, int]:
     return fold(expr, lambda _leaf: (1, 1), lambda _p, args: (1 + max(a[0] for a in args), 1 + sum(a[1] for a in args)))
 
 
-def _expression(node: ast.Expression, x: str, earlier: Mapping[str, UserActivation]) -> Task[Expr]:
+def _expression(node: ast.Expression, x: str, earlier: Mapping[str, UserActivation | None]) -> Task[Expr]:
     expr: Expr = yield _written(node, x, earlier)
     if not isinstance(expr, Var | Const):
         depth, size = measure(expr)
@@ -44,7 +47,7 @@ def _expression(node: ast.Expression, x: str, earlier: Mapping[str, UserActivati
     return expr
 
 
-def _written(node: ast.Expression, x: str, earlier: Mapping[str, UserActivation]) -> Task[Expr]:
+def _written(node: ast.Expression, x: str, earlier: Mapping[str, UserActivation | None]) -> Task[Expr]:
     if isinstance(node, ast.Name):
         if node.text == x:
             return X
@@ -63,7 +66,7 @@ def _written(node: ast.Expression, x: str, earlier: Mapping[str, UserActivation]
     raise refuse("C0219", "an activation is an expression: names, numbers, `+ - * /` and calls", node.span)
 
 
-def _negative(node: ast.Negative, x: str, earlier: Mapping[str, UserActivation]) -> Task[Expr]:
+def _negative(node: ast.Negative, x: str, earlier: Mapping[str, UserActivation | None]) -> Task[Expr]:
     """A minus before a literal is part of the number; other pairs of them are two operations, as written."""
     expr: Expr = yield _expression(node.operand, x, earlier)
     signs = node.signs
@@ -76,7 +79,7 @@ def _negative(node: ast.Negative, x: str, earlier: Mapping[str, UserActivation])
     return expr
 
 
-def _arithmetic(node: ast.Arithmetic, x: str, earlier: Mapping[str, UserActivation]) -> Task[Expr]:
+def _arithmetic(node: ast.Arithmetic, x: str, earlier: Mapping[str, UserActivation | None]) -> Task[Expr]:
     if len(node.rest) > MAX_DEPTH:
         raise refuse("C0105", f"the expression is deeper than {MAX_DEPTH}", node.span)
     total: Expr = yield _expression(node.first, x, earlier)
@@ -85,7 +88,7 @@ def _arithmetic(node: ast.Arithmetic, x: str, earlier: Mapping[str, UserActivati
     return total
 
 
-def _call(node: ast.Call, x: str, earlier: Mapping[str, UserActivation]) -> Task[Expr]:
+def _call(node: ast.Call, x: str, earlier: Mapping[str, UserActivation | None]) -> Task[Expr]:
     name = node.name.text
     if name in PRIMITIVES:
         return (yield _primitive(node, x, earlier))
@@ -101,9 +104,15 @@ def _call(node: ast.Call, x: str, earlier: Mapping[str, UserActivation]) -> Task
     given: list[Given] = []
     for argument in node.arguments[1:]:
         given.append(Given(argument.key.text if argument.key else "", (yield datum(argument.value, Scope())), argument.span))
-    formula = earlier[name].body if name in earlier else _formula(op, given, node)
-    if name in earlier and given:
+    if name not in earlier:
+        formula = _formula(op, given, node)
+    elif given:
         raise refuse("C0215", f"`{name}` takes one argument", given[0].span)
+    else:
+        activation = earlier[name]
+        if activation is None:
+            raise CnnirError(())
+        formula = activation.body
     return substitute(formula, lambda leaf: inner if isinstance(leaf, Var) else leaf)
 
 
@@ -120,7 +129,7 @@ def _formula(op: type[Elementwise] | None, given: Sequence[Given], node: ast.Cal
     return formula
 
 
-def _primitive(node: ast.Call, x: str, earlier: Mapping[str, UserActivation]) -> Task[Expr]:
+def _primitive(node: ast.Call, x: str, earlier: Mapping[str, UserActivation | None]) -> Task[Expr]:
     name = node.name.text
     arity = PRIMITIVES[name].arity
     keyed = next((a for a in node.arguments if a.key is not None), None)

@@ -52,6 +52,9 @@ class Layers:
         types = [self.graph.type(v) for v in inputs]
         try:
             op = self._op(node, types, [g for g in given if g.key not in texts], tuple(texts), number_first)
+        except OpError as error:
+            raise refused_by_op(error, node.span, self.graph, ()) from None
+        try:
             op.check_arity(len(inputs))
             outputs = op.infer(types)
         except OpError as error:
@@ -73,14 +76,15 @@ class Layers:
         name, span = node.name.text, node.span
         if name in self._found.activations:
             match([], name, given, span)
-            return self._found.activations[name]
+            activation = self._found.activations[name]
+            if activation is None:
+                raise CnnirError(())
+            return activation
         if name == "depthwise":
             return _depthwise(types, given, span)
         if name in PLANNED:
             raise unsupported(f"`{name}` is", node.name.span)
         if name not in OPS or name in RESERVED:
-            if name in self._found.refused:
-                raise CnnirError(())
             known = {*OPS, *self._found.activations, *self._found.blocks, *SUGAR} - set(RESERVED)
             raise refuse("C0211", f"there is no layer `{name}`", node.name.span, help=alike(name, known))
         op = OPS[name]
