@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cnnir.diagnostics import CnnirError, Diagnostic
-from cnnir.ir.graph import Graph
 
 if TYPE_CHECKING:
     from cnnir.backends.tvm.program import Program
     from cnnir.decisions import Optimized
+    from cnnir.ir.graph import Graph
 
 Array = np.ndarray[Any, Any]
 Place = Literal["auto", "always", "never", "measure"]
@@ -117,7 +117,7 @@ def load_program(path: str | Path, threads: int | None = None) -> Program:
 
 
 def _as_graph(graph: Graph | str | Path) -> Graph:
-    return graph if isinstance(graph, Graph) else load(graph)
+    return load(graph) if isinstance(graph, str | Path) else graph
 
 
 def _measure(graph: Graph, target: str, exactness: Exactness) -> Optimized:

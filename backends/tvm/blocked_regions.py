@@ -178,8 +178,8 @@ def _emit(context: Context, region: Region, key: object, make: Callable[[str], P
     t = context.graph.type(region.output)
     layout = "blocked" if t.rank == 4 else "plain"
     shape = _blocked(t, context.lanes) if t.rank == 4 else t.shape
-    steps = (step_keys(region.before), step_keys(region.after))
-    context.values.put(region.output, layout, context.call((key, steps), make, operands, shape, layers=region.layers))
+    identity = (key, step_keys(region.before), step_keys(region.after), tuple(b.shape for b in operands))
+    context.values.put(region.output, layout, context.call(identity, make, operands, shape, layers=region.layers))
 
 
 def _plan_conv(context: Context, region: Region) -> None:

@@ -46,8 +46,8 @@ def lower(graph: Graph, spec: TargetSpec, fusion: Fusion = "full") -> tuple[Plan
 def compile_graph(graph: Graph, spec: TargetSpec, threads: int | None = None, fusion: Fusion = "full") -> Program:
     """Compile a network; raises CnnirError (exit code 3) where a tool-chain is missing."""
     found, module, target = lower(graph, spec, fusion)
-    folder = tempfile.TemporaryDirectory(prefix="cnnir-")
-    library = Path(folder.name) / "library.so"
+    folder = Path(tempfile.mkdtemp(prefix="cnnir-"))
+    library = folder / "library.so"
     files: dict[str, bytes] = {}
     features: tuple[str, ...] = ()
     if spec.kind == "cuda":

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -63,21 +64,28 @@ def _replace(folder: Path, path: Path) -> None:
 
 
 def load(path: Path, threads: int | None = None) -> Program:
-    """Open a package; raises CnnirError where it is damaged, or made for another CPU or runtime."""
+    """Open a package; raises CnnirError where it is damaged, or (exit code 3) made for another CPU."""
     try:
         document = json.loads((path / MANIFEST).read_text())
         manifest, entries, hashes = _from_json(document, threads)
+        check_cpu(manifest.cpu_features, path)
+        _check_files(path, hashes)
+        weights = _map_weights(path / WEIGHTS, entries)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CnnirError(Diagnostic("C0503", f"`{path}` is not a cnnir package: {error}")) from error
-    check_cpu(manifest.cpu_features, path)
-    for name, digest in hashes.items():
-        file = path / name
-        if name != Path(name).name or not file.is_file():
-            raise CnnirError(Diagnostic("C0503", f"`{path}` is incomplete: {name} is missing"))
-        if name != WEIGHTS and _sha256(file) != digest:
-            raise CnnirError(Diagnostic("C0503", f"`{path}` is damaged: {name} is not the file that was saved"))
+        raise CnnirError(Diagnostic("C0503", f"`{path}` is not a package that can be run", notes=(str(error),), help="compile it again")) from error
     extra = {n: (path / n).read_bytes() for n in hashes if n not in (LIBRARY, WEIGHTS)}
-    return Program(manifest, path / LIBRARY, _map_weights(path / WEIGHTS, entries), extra)
+    return Program(manifest, path / LIBRARY, weights, extra)
+
+
+def _check_files(path: Path, hashes: Mapping[str, str]) -> None:
+    """Every file is there and unchanged. Weights are checked by size alone, when mapped: hashing them costs a second a GB."""
+    for name in {LIBRARY, WEIGHTS, *hashes}:
+        if name != Path(name).name:
+            raise ValueError(f"the manifest names a file outside the package: {name}")
+        if not (path / name).is_file():
+            raise ValueError(f"{name} is missing")
+        if name != WEIGHTS and _sha256(path / name) != hashes[name]:
+            raise ValueError(f"{name} is not the file that was saved")
 
 
 def _write_weights(constants: list[Array], path: Path) -> list[dict[str, Any]]:
@@ -96,11 +104,10 @@ def _map_weights(path: Path, entries: list[dict[str, Any]]) -> list[Array]:
     arrays: list[Array] = []
     memory = np.memmap(path, np.uint8, mode="c") if size else np.empty(0, np.uint8)
     for entry in entries:
-        shape, dtype = tuple(int(n) for n in entry["shape"]), np.dtype(entry["dtype"])
-        length = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        offset = int(entry["offset"])
-        if offset < 0 or offset % ALIGNMENT or offset + length > size:
-            raise CnnirError(Diagnostic("C0503", f"`{path}` is truncated"))
+        shape, dtype = entry["shape"], np.dtype(entry["dtype"])
+        length, offset = math.prod(shape) * dtype.itemsize, entry["offset"]
+        if dtype.hasobject or min(shape, default=0) < 0 or offset < 0 or offset % ALIGNMENT or offset + length > size:
+            raise ValueError(f"{path.name} does not hold what the manifest says")
         arrays.append(memory[offset : offset + length].view(dtype).reshape(shape))
     return arrays
 

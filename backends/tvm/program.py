@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,13 +62,14 @@ class Program:
 
     def __init__(
         self, manifest: Manifest, library: Path, constants: Sequence[Array], files: Mapping[str, bytes] | None = None,
-        folder: tempfile.TemporaryDirectory[str] | None = None,
+        temporary: Path | None = None,
     ) -> None:  # fmt: skip
         self.manifest = manifest
         self.library = library
         self.constants = list(constants)
         self.files = dict(files or {})
-        self._folder = folder
+        if temporary is not None:  # the folder that holds the library goes when the program does
+            weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
         self._machine: Machine | None = None
         self._weights: list[Any] | None = None
 

@@ -20,6 +20,8 @@ from .lattice import Turn
 from .precision import Precision
 
 Array = np.ndarray[Any, Any]
+ROUNDINGS = 160
+"""Unit roundoffs by which float code of class U without a known bound may break its direction, in samples."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def samples(expr: Expr, domain: Interval, precision: Precision, around: tuple[fl
     span = min(domain.magnitude, precision.max)
     if span < 12:
         grids.append(np.linspace(domain.lo, domain.hi, 1025))
-    powers = np.geomspace(precision.tiny, precision.max, 700)
+    powers = np.exp2(np.linspace(np.log2(precision.tiny), np.log2(precision.max) * (1 - 1e-9), 700))
     constants = [leaf.value for leaf in leaves(expr) if isinstance(leaf, Const)]
     points = np.array([0.0, domain.lo, domain.hi, precision.max, *around, *constants])
     points = points[np.isfinite(points)]
@@ -75,7 +77,7 @@ def contradiction(
     points = samples(expr, domain, precision, tuple(turns))
     values = values_at(expr, points, coefficients)
     where = points.astype(np.float64)
-    return _range(where, values, fact) or _direction(where, values, fact)
+    return _range(where, values, fact) or _direction(where, values, fact, ROUNDINGS * precision.unit)
 
 
 def _range(points: Array, values: Array, fact: Fact) -> Contradiction | None:
@@ -90,10 +92,10 @@ def _range(points: Array, values: Array, fact: Fact) -> Contradiction | None:
     return None
 
 
-def _direction(points: Array, values: Array, fact: Fact) -> Contradiction | None:
+def _direction(points: Array, values: Array, fact: Fact, unbounded: float) -> Contradiction | None:
     known = ~np.isnan(values)
     x, y = points[known], values[known]
-    slack = 0.0 if fact.grade is not Grade.U else fact.bound if fact.bound is not None else 1e-5
+    slack = 0.0 if fact.grade is not Grade.U else unbounded if fact.bound is None else fact.bound
     for turn, sign in ((fact.direction.valley, 1.0), (fact.direction.peak, -1.0)):
         if turn is not None:
             bad = _not_valley(x, sign * y, turn, slack)

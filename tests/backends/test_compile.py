@@ -1,0 +1,107 @@
+"""Compiled networks against the NumPy reference: every op, odd shapes, every fusion."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+
+import cnnir
+from cnnir.backends.tvm.program import Program
+from cnnir.feeds import random_feeds
+
+NETWORKS = {
+    "chain": "x: f32[1, 3, 17, 19]) { x -> conv(8, 3, pad=1) -> relu -> maxpool(2) -> conv(10, 3, stride=2) -> sigmoid -> avgpool(2) }",
+    "batch": "x: f32[3, 4, 12, 12]) { x -> conv(16, 3) -> relu -> maxpool(2) -> flatten -> fc(7) -> softmax }",
+    "groups": "x: f32[1, 12, 9, 9]) { x -> conv(8, 3, groups=4, pad=1) -> depthwise(3) -> relu6 -> conv(5, 1) }",
+    "dilated": "x: f32[1, 3, 20, 20]) { x -> conv(6, 3, dilation=2, pad=[0, 1, 2, 3]) -> batchnorm -> relu -> maxpool(3, stride=2, pad=1) }",
+    "overlapping": "x: f32[1, 5, 23, 23]) { x -> conv(16, 5, stride=2) -> tanh -> maxpool(3, stride=2, ceil=on) -> lrn(5) }",
+    "residual": "x: f32[1, 16, 8, 8]) { y = x -> conv(16, 3, pad=1) -> batchnorm -> relu\n z = y -> conv(16, 3, pad=1) -> batchnorm\n add(y, z) -> relu -> global_avgpool -> flatten -> fc(3) }",
+    "fire": "x: f32[1, 8, 11, 11]) { s = x -> conv(4, 1) -> relu\n a = s -> conv(6, 1) -> relu\n b = s -> conv(10, 3, pad=1) -> relu\n concat(a, b) -> maxpool(3, stride=2) }",
+    "silu by hand": "x: f32[1, 8, 8, 8]) { y = x -> conv(8, 1)\n s = y -> sigmoid\n mul(y, s) -> maxpool(2) -> prelu -> bias }",
+    "two outputs": "x: f32[1, 4, 8, 8]) { y = x -> conv(4, 3)\n z = y -> relu\n return y, z }",
+    "averages": "x: f32[1, 4, 13, 13]) { x -> avgpool(3, stride=2, pad=1, count_include_pad=on) -> avgpool(2, ceil=on) -> adaptive_avgpool(3) }",
+    "uneven": "x: f32[1, 4, 13, 11]) { x -> relu -> adaptive_maxpool([5, 4]) -> neg -> minpool(2) -> global_maxpool }",
+    "broadcast": "x: f32[1, 4, 6, 6]) { g = x -> global_avgpool -> sigmoid\n mul(x, g) -> add(1) -> mul(0.5) }",
+    "elements": "x: f32[2, 4, 6, 6]) { x -> bias(per=element) -> prelu(per=element) -> bias(per=tensor) }",
+    "rank 2": "x: f32[4, 33]) { x -> fc(20) -> batchnorm -> leaky(0.2) -> fc(6, bias=off) -> softmax }",
+    "input is output": "x: f32[1, 2, 3, 3]) { x -> dropout }",
+}
+
+
+@functools.cache
+def compiled(name: str, fusion: str) -> Program:
+    """Compiled once for all tests: most of their time is the compiler's."""
+    return cnnir.compile(network(NETWORKS[name]), threads=2, fusion=fusion)
+
+
+def network(body: str) -> cnnir.Graph:
+    return cnnir.parse("network n(" + body)
+
+
+@pytest.mark.parametrize("fusion", ["full", "act", "none"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_llvm_agrees_with_the_reference(name: str, fusion: str) -> None:
+    graph = network(NETWORKS[name])
+    feeds = random_feeds(graph.inputs, graph.ranges, seed=1)
+    expected = cnnir.evaluate(graph, feeds)
+    got = compiled(name, fusion)(feeds)
+    assert got.keys() == expected.keys()
+    for output, array in expected.items():
+        assert got[output].shape == array.shape and got[output].dtype == array.dtype
+        # Sums of at most 300 float32 products of unit size: 300 ulp of the largest is far above what rounding can do.
+        np.testing.assert_allclose(got[output], array, rtol=0, atol=2e-5 * max(1.0, float(np.abs(array).max())))
+
+
+def test_fused_kernels_change_no_bit() -> None:
+    for name, body in NETWORKS.items():
+        graph = network(body)
+        feeds = random_feeds(graph.inputs, graph.ranges, seed=2)
+        full, apart = (compiled(name, fusion)(feeds) for fusion in ("full", "none"))
+        for output in full:
+            np.testing.assert_array_equal(full[output].view(np.uint32), apart[output].view(np.uint32))
+
+
+def test_a_pool_rides_with_its_convolution_only_where_nothing_is_computed_twice() -> None:
+    calls = {
+        name: cnnir.compile(network(f"x: f32[1, 3, 16, 16]) {{ x -> conv(8, 3, pad=1) -> relu -> {pool} }}"), threads=1).manifest.calls
+        for name, pool in {"tiled": "maxpool(2)", "overlapping": "maxpool(3, stride=2)", "padded": "maxpool(2, pad=1)"}.items()
+    }
+    assert ("conv1", "relu1", "maxpool1") in calls["tiled"]
+    assert ("maxpool1",) in calls["overlapping"]
+    assert ("maxpool1",) in calls["padded"]
+
+
+def test_every_layer_is_in_exactly_one_kernel() -> None:
+    for name, body in NETWORKS.items():
+        graph = network(body)
+        layers = {layer.name for layer in graph.layers()} - set(graph.inputs)
+        for fusion in ("full", "act", "none"):
+            computed = [layer for call in compiled(name, fusion).manifest.calls for layer in call]
+            assert sorted(computed) == sorted(layers)
+
+
+def test_wrong_feeds_are_refused() -> None:
+    program = cnnir.compile(network("x: f32[1, 2, 4, 4]) { x -> relu }"), threads=1)
+    good = np.zeros((1, 2, 4, 4), np.float32)
+    for feeds in ({}, {"y": good}, {"x": good[:, :1]}, {"x": good.astype(np.float64)}, {"x": good, "z": good}):
+        with pytest.raises(cnnir.CnnirError):
+            program(feeds)
+    np.testing.assert_array_equal(program({"x": good})["relu1" if "relu1" in program.outputs else next(iter(program.outputs))], good)
+
+
+def test_targets_are_checked() -> None:
+    graph = network("x: f32[1, 2, 4, 4]) { x -> relu }")
+    for target, code in {"": 2, "llvm -frobnicate": 2, "vulkan": 3, "llvm -mcpu=generic": 3}.items():
+        with pytest.raises(cnnir.CnnirError) as caught:
+            cnnir.compile(graph, target)
+        assert caught.value.exit_code == code, target
+
+
+def test_avx2_code_gives_right_answers() -> None:
+    graph = network(NETWORKS["chain"])
+    feeds = random_feeds(graph.inputs, graph.ranges)
+    got, expected = cnnir.compile(graph, "llvm -mcpu=haswell", threads=1)(feeds), cnnir.evaluate(graph, feeds)
+    for output, array in expected.items():
+        np.testing.assert_allclose(got[output], array, rtol=0, atol=2e-5)
