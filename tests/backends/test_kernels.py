@@ -12,7 +12,7 @@ tvm = pytest.importorskip("tvm")
 from tvm import relax, tirx  # noqa: E402
 from tvm.target import codegen  # noqa: E402
 
-from cnnir.backends.tvm.kernels import blocked, vector_math  # noqa: E402
+from cnnir.backends.tvm.kernels import blocked, epilogue, vector_math  # noqa: E402
 from cnnir.backends.tvm.kernels.dense import dense  # noqa: E402
 from cnnir.backends.tvm.kernels.direct import direct_conv  # noqa: E402
 from cnnir.backends.tvm.kernels.epilogue import Epilogue, Extra, PoolWindow, Stage  # noqa: E402
@@ -69,9 +69,7 @@ STAGES = {
 
 
 def convolution(N, C, size, K, kernel, stride=(1, 1), pad=(0, 0, 0, 0), dilation=(1, 1), groups=1) -> ConvGeometry:
-    out = tuple(
-        (size[axis] + pad[axis] + pad[axis + 2] - (kernel[axis] - 1) * dilation[axis] - 1) // stride[axis] + 1 for axis in (0, 1)
-    )
+    out = tuple((size[axis] + pad[axis] + pad[axis + 2] - (kernel[axis] - 1) * dilation[axis] - 1) // stride[axis] + 1 for axis in (0, 1))
     return ConvGeometry(N, C, size, K, kernel, out, stride, pad, dilation, groups)
 
 
@@ -174,8 +172,14 @@ def extras(stages: Sequence[Stage], N: int, K: int, size: tuple[int, int]) -> li
     ]
 
 
-@pytest.mark.parametrize("pool_kind", ["none", "max", "avg"])
-@pytest.mark.parametrize("stages", [*((name,) for name in STAGES), ("scale_shift", "add", "sigmoid", "affine", "gelu")], ids="+".join)
+CHAIN = ("scale_shift", "add", "sigmoid", "affine", "gelu")
+
+
+@pytest.mark.parametrize(
+    ("stages", "pool_kind"),
+    [*(((name,), "max") for name in STAGES), (("affine",), "avg"), (CHAIN, "none"), (CHAIN, "max"), (CHAIN, "avg")],
+    ids=lambda value: value if isinstance(value, str) else "+".join(value),
+)
 @pytest.mark.parametrize("name", ["odd", "wide"])
 def test_one_kernel_or_many(name: str, stages: tuple[str, ...], pool_kind: str) -> None:
     """conv -> stages -> pool -> stages in one kernel equals the same steps, each a kernel of its own, bit for bit."""
@@ -218,6 +222,16 @@ def test_products_are_rounded(shape: tuple[int, ...]) -> None:
     x = normal(*shape)
     expected = x * np.float32(0.2) + np.float32(0.5)
     assert differing(run(pointwise(shape, [AFFINE]), [x], shape), expected) == 0
+
+
+def test_without_strict_products_are_not_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutation: leave the fences out, and the test above would fail wherever the CPU has fma."""
+    if not codegen.llvm_cpu_has_features("fma", HOST):
+        pytest.skip("no fma here")
+    monkeypatch.setattr(epilogue, "strict", lambda expr: expr)
+    x = normal(10_007)
+    out = run(pointwise(x.shape, [AFFINE]), [x], x.shape)
+    assert differing(out, x * np.float32(0.2) + np.float32(0.5)) > 0
 
 
 def test_products_are_rounded_after_conv() -> None:
@@ -263,6 +277,30 @@ def test_exp() -> None:
     np.testing.assert_array_equal(run(pointwise((8,), [Stage(vector_math.exp)]), [ends], (8,)), [1, 1, *[np.inf] * 3, *[0] * 3])
 
 
+def test_tanh() -> None:
+    bits = np.arange(0, np.float32(12).view(np.uint32), 997, dtype=np.uint32)
+    near = np.arange(-2000, 2000) + np.float32(vector_math.TANH_SMALL).view(np.int32)  # where the formula changes
+    x = np.sort(np.concatenate([bits, near.astype(np.uint32)])).view(np.float32)
+    y = run(pointwise(x.shape, [Stage(vector_math.tanh)]), [x], x.shape)
+    assert (y[1:] >= y[:-1]).all()
+    exact = np.tanh(x.astype(np.float64))
+    normal_range = x > 1e-37
+    ulp = np.spacing(exact[normal_range].astype(np.float32)).astype(np.float64)
+    assert (np.abs(y[normal_range] - exact[normal_range]) / ulp).max() < 1.4
+    np.testing.assert_array_equal(run(pointwise(x.shape, [Stage(vector_math.tanh)]), [-x], x.shape), -y)
+
+
+def test_values_used_twice() -> None:
+    """A stage may use a Python value that holds a Let more than once (TIR wants each variable defined once)."""
+
+    def logistic(v):
+        power = vector_math.exp(v)
+        return power / (constant(1) + power)
+
+    x = normal(33)
+    np.testing.assert_allclose(run(pointwise(x.shape, [Stage(logistic)]), [x], x.shape), 1 / (1 + np.exp(-x)), rtol=1e-6)
+
+
 POOLS = {
     "2/2": ((2, 2), (2, 2), (0, 0, 0, 0), (1, 1), (8, 9)),
     "3/2 pad": ((3, 3), (2, 2), ONE, (1, 1), (11, 12)),
@@ -292,12 +330,9 @@ def pool_definition(x: np.ndarray, pool: PoolWindow) -> np.ndarray:
     return out
 
 
-@pytest.mark.parametrize("include_pad", [False, True])
-@pytest.mark.parametrize("kind", ["max", "min", "avg"])
+@pytest.mark.parametrize(("kind", "include_pad"), [("max", False), ("min", False), ("avg", False), ("avg", True)])
 @pytest.mark.parametrize("name", POOLS)
 def test_pool(name: str, kind: str, include_pad: bool) -> None:
-    if include_pad and kind != "avg":
-        pytest.skip("only averages count padding")
     kernel, stride, pad, dilation, size = POOLS[name]
     output = []
     for axis in (0, 1):
@@ -397,7 +432,7 @@ def test_calls_of_c_are_seen() -> None:
     assert not forces_scalar(INTRINSICS["exp"](x))
 
 
-def test_relax_program_of_kernels(tmp_path) -> None:  # noqa: ANN001
+def test_relax_program_of_kernels(tmp_path) -> None:
     """call_tir keeps the kernels as they are, through build, export and load."""
     conv = convolution(1, 3, (28, 28), 32, (3, 3), pad=ONE)
     pool = windows("max", (2, 2), conv.out_size)

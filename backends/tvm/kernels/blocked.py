@@ -24,6 +24,7 @@ def block(channels: int, lanes: int = 16) -> int:
 
 
 def blocked_shape(shape: tuple[int, int, int, int], lanes: int = 16) -> tuple[int, int, int, int, int]:
+    """The stored shape of a plain [N, C, H, W]."""
     N, C, H, W = shape
     b = block(C, lanes)
     return (N, C // b, H, W, b)
@@ -74,7 +75,8 @@ def pack_conv_weight(weight: Floats, groups: int = 1, lanes: int = 16) -> Floats
     """[K, C/groups, R, S] -> [K/bo, span, R, S, bi, bo], or [C/b, R, S, b] when depthwise.
 
     With groups, a block of output channels reads `span` consecutive blocks of input channels; where a channel of those
-    belongs to another group the weight is 0, so whole vectors are computed even when groups and blocks don't line up.
+    belongs to another group the weight is 0, so whole vectors are computed even when groups and blocks don't line up. (Data are finite by
+    contract: an infinity times such a 0 would be NaN.)
     """
     K, group_in, R, S = weight.shape
     C = group_in * groups

@@ -42,7 +42,7 @@ def dense(
     # the stores may be scalar (O not a multiple of the panel, or a stage that calls C): keep them off the registers
     values = te.compute(sums.shape, lambda *index: sums(*index), name="values")
 
-    def element(n, f) -> Expr:  # noqa: ANN001 - TIR indices
+    def element(n, f) -> Expr:
         value = values(n, f // panel, f % panel // lanes, f % lanes)
         read = lambda tensor, extra: tensor(f) if extra.kind == "channel" else tensor(n, f)  # noqa: E731
         return apply_stages(value, stages, extras, read)
@@ -74,7 +74,8 @@ def schedule_panels(schedule: Schedule, panel: int, lanes: int, whole: bool, wor
     schedule.decompose_reduction(sums, i)
 
 
-def unroll_tile(schedule: Schedule, n, v, o) -> None:  # noqa: ANN001 - loops
+def unroll_tile(schedule: Schedule, n, v, o) -> None:
+    """Everything in the tile into registers."""
     schedule.unroll(n)
     schedule.unroll(v)
     vectorize(schedule, o)

@@ -8,21 +8,22 @@ nor the epilogue changes a bit of the sum.
 from __future__ import annotations
 
 from tvm import te, tirx
+from tvm.ir import Expr
 from tvm.s_tir import Schedule
 from tvm.s_tir.schedule import SBlockRV
-from tvm.ir import Expr
 from tvm.tirx import PrimFunc
 
 from .blocked import block, blocked_shape, first_in_block
-from .epilogue import Epilogue, PoolWindow, apply_stages, any_scalar, flat, placeholders
+from .epilogue import Epilogue, PoolWindow, any_scalar, apply_stages, flat, placeholders
 from .function import finish, parallelize, vectorize
 from .geometry import ConvGeometry, Tile, can_fuse_pool, choose_tile
 from .pooling import average, pool_reducer
 
+PLAIN = Epilogue()
 UNPOOLED = (1, 1)
 
 
-def direct_conv(conv: ConvGeometry, epilogue: Epilogue = Epilogue(), name: str = "direct_conv", lanes: int = 16) -> PrimFunc:
+def direct_conv(conv: ConvGeometry, epilogue: Epilogue = PLAIN, name: str = "direct_conv", lanes: int = 16) -> PrimFunc:
     """(data, weight, extras before, extras after, output). The weight comes from `pack_conv_weight`."""
     pool = epilogue.pool
     if pool and not can_fuse_pool(conv, pool, lanes):
@@ -51,7 +52,7 @@ def direct_conv(conv: ConvGeometry, epilogue: Epilogue = Epilogue(), name: str =
         # a scalar loop over the sums would force them out of registers while they are summed: give it a copy
         values = te.compute(sums.shape, lambda *index: sums(*index), name="values")
 
-    def before_at(n, k, h, w, row, column, o) -> Expr:  # noqa: ANN001 - TIR indices
+    def before_at(n, k, h, w, row, column, o) -> Expr:
         """The value of the un-pooled map at one tap of the window of output (h, w)."""
         value = values(n, k, h, row, w // tile.columns, w % tile.columns, column, o)
         col = w * window[1] + column
@@ -66,7 +67,7 @@ def direct_conv(conv: ConvGeometry, epilogue: Epilogue = Epilogue(), name: str =
     if pool:
         pooled = pool_tile(pool, before_at, (conv.batch, out_blocks, out_h, tiles, tile.columns, bo), tile)
 
-    def out_at(n, k, h, w, o) -> Expr:  # noqa: ANN001
+    def out_at(n, k, h, w, o) -> Expr:
         if pool and pooled is not None:
             value = pooled(n, k, h, w // tile.columns, w % tile.columns, o)
             if pool.kind == "avg":
@@ -92,7 +93,7 @@ def pad(data: te.Tensor, conv: ConvGeometry, rows: int, columns: int) -> te.Tens
     if top == left == 0 and padded_h <= H and padded_w <= W:
         return data
 
-    def element(n, c, h, w, i) -> Expr:  # noqa: ANN001
+    def element(n, c, h, w, i) -> Expr:
         inside = tirx.all(h >= top, h < H + top, w >= left, w < W + left)
         return tirx.if_then_else(inside, data(n, c, h - top, w - left, i), tirx.const(0, "float32"))
 
@@ -116,13 +117,13 @@ def convolve(
     rh, rw = te.reduce_axis((0, R), "rh"), te.reduce_axis((0, S), "rw")
     rc, ri = te.reduce_axis((0, span), "rc"), te.reduce_axis((0, bi), "ri")
 
-    def first_block(k) -> Expr | int:  # noqa: ANN001
+    def first_block(k) -> Expr | int:
         if span == in_blocks:
             return 0
         first = first_in_block(k, conv.in_channels, conv.out_channels, conv.groups, lanes)
         return tirx.min(first, in_blocks - span)
 
-    def element(n, k, h, row, wo, wi, column, o) -> Expr:  # noqa: ANN001
+    def element(n, k, h, row, wo, wi, column, o) -> Expr:
         y = (h * window[0] + row) * stride_h + rh * dilation_h
         x = ((wo * tile.columns + wi) * window[1] + column) * stride_w + rw * dilation_w
         if conv.depthwise:
@@ -133,7 +134,7 @@ def convolve(
     return te.compute(shape, element, name="sums")
 
 
-def pool_tile(pool: PoolWindow, before_at, shape: tuple[int, ...], tile: Tile) -> te.Tensor:  # noqa: ANN001
+def pool_tile(pool: PoolWindow, before_at, shape: tuple[int, ...], tile: Tile) -> te.Tensor:
     """The tile's windows, folded row by row like the standalone pool does, so that both give the same bits."""
     rows, columns = te.reduce_axis((0, pool.kernel[0]), "rows"), te.reduce_axis((0, pool.kernel[1]), "columns")
     reducer = pool_reducer(pool.kind)
@@ -191,10 +192,12 @@ def schedule_tiles(schedule: Schedule, conv: ConvGeometry, tile: Tile, pooled: b
 
 
 def inner_loops(schedule: Schedule, block_: SBlockRV, count: int) -> list:
+    """The block's own loops: those inside where it was computed at."""
     return list(schedule.get_loops(block_))[-count:]
 
 
 def schedule_padding(schedule: Schedule, conv: ConvGeometry) -> None:
+    """Threads over (batch, channel block, row) of the padded copy."""
     *outer, _, i = schedule.get_loops(schedule.get_sblock("padded"))
     parallelize(schedule, outer, conv.batch * conv.in_channels * conv.in_size[0] * conv.in_size[1])
     vectorize(schedule, i)

@@ -50,6 +50,8 @@ class PoolWindow:
 
 @dataclass(frozen=True)
 class Epilogue:
+    """Stages, then a pool, then stages; without a pool both rows of stages follow one another."""
+
     before: tuple[Stage, ...] = ()
     pool: PoolWindow | None = None
     after: tuple[Stage, ...] = ()
@@ -70,6 +72,7 @@ def placeholders(stages: Sequence[Stage], channel: Sequence[int], tensor: Sequen
 
 
 def flat(tensors: Sequence[Sequence[te.Tensor]]) -> list[te.Tensor]:
+    """All extras in argument order."""
     return [tensor for stage in tensors for tensor in stage]
 
 

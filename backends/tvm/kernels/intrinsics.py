@@ -23,10 +23,12 @@ Builder = Callable[[Expr], Expr]
 
 
 def llvm(name: str) -> Builder:
+    """LLVM's intrinsic, on a vector or a scalar."""
     return lambda x: tirx.call_llvm_pure_intrin("float32", f"llvm.{name}", x)
 
 
 def libm(name: str) -> Builder:
+    """The C library's function, one element at a time."""
     return lambda x: tirx.call_pure_extern("float32", name, x)
 
 

@@ -38,7 +38,7 @@ def flatten_kernel(shape: Shape4, name: str = "flatten", lanes: int = 16) -> Pri
     data = te.placeholder(blocked_shape(shape, lanes), name="data")
     b = block(C, lanes)
 
-    def element(n, f) -> Expr:  # noqa: ANN001 - TIR indices
+    def element(n, f) -> Expr:
         c, h, w = f // (H * W), f // W % H, f % W
         return data[n, c // b, h, w, c % b]
 
@@ -64,7 +64,7 @@ def concat_kernel(
     out_block = block(total, lanes)
     whole_blocks = all(block(c, lanes) == out_block and start % out_block == 0 for c, start in zip(channels, starts, strict=True))
 
-    def element(n, c, h, w, i) -> Expr:  # noqa: ANN001 - TIR indices
+    def element(n, c, h, w, i) -> Expr:
         def from_input(index: int) -> Expr:
             if whole_blocks:
                 return inputs[index][n, c - starts[index] // out_block, h, w, i]

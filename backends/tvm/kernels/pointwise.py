@@ -25,8 +25,8 @@ def pointwise(shape: Sequence[int], stages: Sequence[Stage], name: str = "pointw
     data = te.placeholder(shape, name="data")
     extras = placeholders(stages, [shape[axis] for axis in channel_axes], shape, "extra")
 
-    def element(*index) -> Expr:  # noqa: ANN002 - TIR indices
-        def read(tensor, extra) -> Expr:  # noqa: ANN001
+    def element(*index) -> Expr:
+        def read(tensor, extra) -> Expr:
             return tensor(*(index[axis] for axis in channel_axes)) if extra.kind == "channel" else tensor(*index)
 
         return apply_stages(data(*index), stages, extras, read)

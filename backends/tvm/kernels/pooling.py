@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tvm import te, tirx
-from tvm.s_tir import Schedule
 from tvm.ir import Expr
+from tvm.s_tir import Schedule
 from tvm.tirx import PrimFunc
 
 from .blocked import blocked_shape
@@ -53,7 +53,7 @@ def pool2d(
     after = placeholders(epilogue.after, channel_shape, out_shape, "after")
     rows, columns = te.reduce_axis((0, pool.kernel[0]), "rows"), te.reduce_axis((0, pool.kernel[1]), "columns")
 
-    def tap(n, c, h, w, i) -> Expr:  # noqa: ANN001 - TIR indices
+    def tap(n, c, h, w, i) -> Expr:
         """One tap's value; the pool's identity outside the input, where the load is moved to the nearest real element."""
         y, y_inside = position(pool, 0, h, rows, in_size[0])
         x, x_inside = position(pool, 1, w, columns, in_size[1])
@@ -65,7 +65,7 @@ def pool2d(
     reducer = pool_reducer(pool.kind)
     pooled = te.compute(out_shape, lambda *index: reducer(tap(*index), axis=[rows, columns]), name="pooled")
 
-    def finished(n, c, h, w, i) -> Expr:  # noqa: ANN001
+    def finished(n, c, h, w, i) -> Expr:
         value = pooled(n, c, h, w, i)
         if pool.kind == "avg":
             value = average(value, divisor(pool, h, w, in_size))

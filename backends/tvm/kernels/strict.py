@@ -17,6 +17,7 @@ FENCE = "llvm.arithmetic.fence"
 
 
 def is_float(expr: Expr) -> bool:
+    """Is its type a floating-point one (indices are not our business)?"""
     return str(expr.ty.dtype).startswith("float")
 
 
@@ -66,6 +67,7 @@ class _Strict:
 
 
 def calls_llvm_intrinsic(expr: Expr, name: str) -> bool:
+    """Is it a call of that intrinsic?"""
     if not (isinstance(expr, Call) and getattr(expr.op, "name", "") == "tirx.call_llvm_pure_intrin"):
         return False
     return int(expr.args[0]) == tvm.target.codegen.llvm_lookup_intrinsic_id(name)

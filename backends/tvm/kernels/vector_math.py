@@ -28,6 +28,7 @@ TANH_TAIL = (-0.3333333, 0.13333245, -0.053952053, 0.021732012, -0.008260773, 0.
 
 
 def constant(value: float) -> Expr:
+    """A float32 literal."""
     return tirx.const(value, "float32")
 
 
@@ -59,6 +60,7 @@ def exp(x: Expr) -> Expr:
 
 
 def remainder(x: Expr, n: Expr) -> Expr:
+    """x - n ln 2."""
     return fma(n, constant(-LN2_LOW), fma(n, constant(-LN2_HIGH), x))
 
 
