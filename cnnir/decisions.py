@@ -32,7 +32,7 @@ class Certificate:
     facts: Mapping[str, Any]
     conditions: tuple[str, ...]
     float_class: str
-    """`E` exact on every IEEE target, `C (assumed)` exact for this formula over this library, `U` within `bound`."""
+    """The worst over the channels: `E` exact on every IEEE target, `C (assumed)` exact for this formula over this library, `U` within `bound`."""
     bound: float | None = None
 
 
@@ -57,6 +57,8 @@ class Decision:
     certificate: Certificate | None = None
     witness: Witness | None = None
     bound: float | None = None
+    condition: str = ""
+    """Of a refusal: the side condition that failed."""
 
     @property
     def rule(self) -> str:

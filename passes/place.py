@@ -65,7 +65,7 @@ def _proved(site: PoolSite, exactness: Exactness) -> tuple[Law, Proof] | Refusal
 
 
 def _refused(site: Site, refusal: Refusal) -> Decision:
-    return Decision(site, refusal.law, "refused", refusal.reason, witness=refusal.witness)
+    return Decision(site, refusal.law, "refused", refusal.reason, witness=refusal.witness, condition=refusal.condition)
 
 
 def _verdict(graph: Graph, site: Site, place: Place, price: PriceModel, proof: Certificate) -> tuple[Verdict, str]:
@@ -84,4 +84,4 @@ def _nothing_to_move(graph: Graph, pool: Layer, blocked: Blocked) -> list[Decisi
     convolves = source.op.macs([graph.type(v) for v in data], source.outputs) > 0
     if blocked.condition == "elementwise" and (convolves or not data):
         return []
-    return [Decision(Site(pool.name, (blocked.layer,), pool.origin.span), "up", "refused", blocked.reason)]
+    return [Decision(Site(pool.name, (blocked.layer,), pool.origin.span), "up", "refused", blocked.reason, condition=blocked.condition)]

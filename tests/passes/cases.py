@@ -1,0 +1,143 @@
+"""One network per side condition that must be refused because of it, and data on which the move would be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from cnnir.ir.graph import Graph, Value
+from cnnir.ir.types import TensorType
+from cnnir.ops import arithmetic, piecewise, smooth
+from cnnir.ops.activation import UserActivation
+from cnnir.ops.elementwise import Elementwise
+from cnnir.ops.pooling import AvgPool, GlobalMaxPool, MaxPool
+from cnnir.ops.tensor import Softmax
+from cnnir.scalar.expr import Expr, X, apply
+
+from .networks import Array, chain
+
+
+@dataclass(frozen=True)
+class Spread(Elementwise):
+    """An op that broadcasts its input along the first spatial axis."""
+
+    name: ClassVar[str] = "spread"
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        n, c, _, w = inputs[0].shape
+        return (inputs[0].with_shape((n, c, 4, w)),)
+
+    def formula(self) -> Expr:
+        return apply("max", X, 0)
+
+    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        return (np.repeat(super().evaluate(inputs, parameters)[0], 4, axis=2),)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, the condition that refuses it, words of the reason, and data that show the move to be wrong."""
+
+    condition: str
+    words: str
+    graph: Callable[[], Graph]
+    data: Callable[[], Array]
+    alone: bool = True
+    """Whether no other condition refuses it."""
+
+
+def window(*values: float, dtype: str = "float32") -> Callable[[], Array]:
+    """One window of a 2 x 2 pool, everywhere, in every order of its elements."""
+
+    def data() -> Array:
+        rows = np.array([np.roll(values, k) for k in range(4)], dtype).reshape(1, 4, 2, 2)
+        return np.concatenate([rows, rows[..., ::-1], rows[..., ::-1, :]], axis=1)
+
+    return data
+
+
+TWO = MaxPool((2, 2), (2, 2))
+WINDOW = (1, 12, 2, 2)
+
+
+def used_twice() -> Graph:
+    """relu is read by a pool and by a sigmoid."""
+    graph = chain(piecewise.Relu(), TWO, shape=WINDOW)
+    graph.results["other"] = graph.add(smooth.Sigmoid(), [Value("relu")])
+    return graph
+
+
+def shown() -> Graph:
+    """relu is an output of the network."""
+    graph = chain(piecewise.Relu(), TWO, shape=WINDOW)
+    graph.results["other"] = Value("relu")
+    return graph
+
+
+def two_values() -> Graph:
+    """The sum of two network inputs."""
+    graph = Graph()
+    values = [graph.add_input(name, TensorType("f32", WINDOW)) for name in "xz"]
+    graph.results["y"] = graph.add(TWO, [graph.add(arithmetic.Add(), values)])
+    return graph
+
+
+def mixed_slopes() -> Graph:
+    """A PReLU whose slope is negative in channel 7 alone."""
+    slopes = np.full(12, 0.25)
+    slopes[7] = -0.41
+    return chain(piecewise.PRelu(), TWO, shape=WINDOW, weights={"slope": slopes})
+
+
+def mixed_scales() -> Graph:
+    """A batch norm that turns around channel 3 alone."""
+    scales = np.full(12, 0.5)
+    scales[3] = -0.5
+    return chain(arithmetic.BatchNorm(), TWO, shape=WINDOW, weights={"scale": scales})
+
+
+def rounds_down() -> Array:
+    """Neighbours on which x / (1 + |x|), as computed, falls."""
+    x = np.linspace(0.05, 0.95, 1 << 16).astype(np.float32)
+    after = np.nextafter(x, np.float32(2))
+    falls = np.flatnonzero(x / (1 + x) > after / (1 + after))
+    pairs = np.stack([x[falls], after[falls]], axis=1)[:12]
+    return np.tile(pairs[None, :, None, :], (1, 1, 2, 1)).astype(np.float32)
+
+
+CASES: dict[str, Case] = {
+    "softmax": Case("elementwise", "`softmax` is not elementwise", lambda: chain(Softmax(), TWO, shape=WINDOW), window(1, 2, 3, 4)),
+    "other consumer": Case("private", "also read by `sigmoid`", used_twice, window(-1, 2, 3, 4)),
+    "network output": Case("private", "an output of the network", shown, window(-1, 2, 3, 4)),
+    "average": Case("comparing", "averages", lambda: chain(piecewise.Relu(), AvgPool((2, 2), (2, 2)), shape=WINDOW), window(-1, 2, 3, 4)),
+    "broadcast": Case("same shape", "turns", lambda: chain(Spread(), TWO, shape=(1, 12, 1, 2)), lambda: np.ones((1, 12, 1, 2), "float32")),
+    "bias per element": Case(
+        "fixed coefficients", "varies over the pooled axes", lambda: chain(arithmetic.Bias("element"), TWO, shape=WINDOW), window(1, 2, 3, 4)
+    ),
+    "dilation": Case(
+        "full windows",
+        "holds no real element",
+        lambda: chain(piecewise.Relu(), MaxPool((2, 1), (1, 1), (1, 0, 1, 0), (3, 1)), shape=WINDOW),
+        window(7, 8, 7, 8),
+    ),
+    "int8 negation": Case(
+        "no wrapping", "may wrap around in i8", lambda: chain(arithmetic.Neg(), TWO, shape=WINDOW, dtype="i8"), window(-128, 5, 3, 1, dtype="int8")
+    ),
+    "overflow to NaN": Case(
+        "no NaN", "NaN is possible", lambda: chain(UserActivation("f", X * 1e30 * 0.0), TWO, shape=WINDOW), window(-1e20, 1, 2, 3)
+    ),
+    "negative slope": Case("right direction", "non-increasing, then non-decreasing", lambda: chain(piecewise.Leaky(-0.41), TWO, shape=WINDOW), window(-3, 1, 1, 1)),
+    "one channel's slope": Case("right direction", "slope of `prelu` is -0.41 in channel 7", mixed_slopes, window(-3, 1, 1, 1)),
+    "one channel's scale": Case("right direction", "multiplier of `batchnorm` is -", mixed_scales, window(-3, 1, 2, 5)),
+    "softsign": Case("exact enough", "class U", lambda: chain(smooth.Softsign(), TWO, shape=WINDOW), rounds_down),
+    "sign of zero": Case(
+        "zero sign", "tells -0 from +0", lambda: chain(arithmetic.Ceil(), TWO, smooth.Reciprocal(), shape=WINDOW), window(0, -0.5, -0.5, -0.5)
+    ),
+    "reciprocal": Case("right direction", "", lambda: chain(smooth.Reciprocal(), TWO, shape=WINDOW), window(-1, 1, 2, 4), alone=False),
+    "abs": Case("right direction", "turning at 0", lambda: chain(piecewise.Abs(), GlobalMaxPool(), shape=WINDOW), window(-9, 1, 2, 4)),
+    "threshold": Case("right direction", "", lambda: chain(piecewise.Threshold(-1.0), TWO, shape=WINDOW), window(-9, -0.5, -0.5, -0.5)),
+    "cubic wave": Case("right direction", "", lambda: chain(UserActivation("f", X * X * X - X), TWO, shape=WINDOW), window(-0.5, 0.5, 0, 0.25)),
+}  # fmt: skip
