@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,24 +14,24 @@ from .console import console, emit_json, exactness_option, json_option, load_mod
 
 if TYPE_CHECKING:
     from cnnir.api import Fusion
-    from cnnir.backends.race import Standing
+    from cnnir.backends.race import Contestant, RaceResult
     from cnnir.backends.tvm.program import Program
+    from cnnir.decisions import Optimized
     from cnnir.ir.graph import Graph
 
 Outputs = Mapping[str, np.ndarray[Any, Any]]
 VARIANTS = ("pool apart", "fused, unmoved", "fused, moved")
 """A pool as a kernel of its own; in its convolution's kernel, as written; there, and with what may move moved."""
-PEER_TOLERANCE = 1e-3  # largest difference relative to the largest output; float32 sums in another order stay far below
 
 
 @dataclass(frozen=True)
 class Row:
-    """One contestant: what it computes, and how far its outputs are from the first row's."""
+    """One contestant: how it is run, what it answers, and its counted work where we compiled it."""
 
     name: str
-    program: Program | None
-    evaluations: int | None
-    outputs: Outputs
+    run: Contestant
+    answer: str
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @click.command()
@@ -63,25 +64,99 @@ def command(
         bench_layers(graph, place, exactness, threads, rounds, runs, as_json)
         return
     done = cnnir.optimize(graph, place=place, exactness=exactness)  # type: ignore[arg-type]  # click checked the choice
+    from cnnir.backends.race import race
     from cnnir.feeds import random_feeds
 
     feeds = random_feeds(graph.inputs, graph.ranges)
-    rows = _compile(graph, done.graph, feeds, threads)
-    moved = sum(d.verdict == "moved" for d in done.decisions)
-    with _peers(graph, feeds, rows[0].program, against) as peers:
-        standings = _race(rows, peers, feeds, rounds, runs)
-        _report(graph, done.graph, rows, peers, standings, moved, len(done.decisions), rounds, runs, as_json)
+    with ExitStack() as stack:
+        rows, expected = _ours(graph, done, feeds, threads, exactness)
+        names = [name for name in against.split(",") if name]
+        rows += _peers(stack, graph, feeds, expected, names, threads)
+        with progress("timing", rounds * len(rows)) as step:
+            result = race({row.name: row.run for row in rows}, rounds, runs, rows[0].name, step)
+    if as_json:
+        records = [{"name": r.name, "answer": r.answer, "counts": dict(r.counts)} for r in rows]
+        emit_json("bench", {"name": graph.name, "moved": _moved(done), "contestants": records, "race": result.json()})
+    else:
+        _print(graph, done, rows, result)
 
 
-def _compile(before: Graph, after: Graph, feeds: Outputs, threads: int | None) -> list[Row]:
+def _moved(done: Optimized) -> int:
+    return sum(d.verdict == "moved" for d in done.decisions)
+
+
+def _ours(graph: Graph, done: Optimized, feeds: Outputs, threads: int | None, exactness: str) -> tuple[list[Row], Outputs]:
+    """The three variants, and the outputs of the first; raises CnnirError where an exact move changed a bit."""
     import cnnir
+    from cnnir.backends.race import time_calls
+
+    plans: list[tuple[str, Graph, Fusion]] = [(VARIANTS[0], graph, "act"), (VARIANTS[1], graph, "full"), (VARIANTS[2], done.graph, "full")]
+    rows: list[Row] = []
+    expected: Outputs | None = None
+    with progress("compiling", len(plans)) as step:
+        for name, network, fusion in plans:
+            program = cnnir.compile(network, threads=threads, fusion=fusion)
+            outputs = program(feeds)
+            expected = outputs if expected is None else expected
+            answer = _compared(expected, outputs, exactness)
+            rows.append(Row(name, time_calls(lambda p=program: p(feeds)), answer if rows else "", _counts(network, program)))
+            step()
+    assert expected is not None
+    return rows, expected
+
+
+def _compared(expected: Outputs, outputs: Outputs, exactness: str) -> str:
+    """How the outputs compare, in words; raises CnnirError where they differ more than they may."""
+    from cnnir.backends.agree import compare
+    from cnnir.diagnostics import CnnirError, Diagnostic
+
+    # -0 and +0 count as equal (laws.md section 3), so values are compared, not bytes
+    if all(np.array_equal(expected[name], outputs[name], equal_nan=True) for name in expected):
+        return "bit-identical"
+    agreement = compare(expected, outputs)
+    if exactness == "exact" or not agreement:
+        raise CnnirError(Diagnostic("C0603", f"the reordered network answers differently: {agreement}", help="not timed; this is a bug in cnnir"))
+    return f"within {agreement.difference:.1e}"
+
+
+def _counts(graph: Graph, program: Program) -> dict[str, int]:
     from cnnir.work import activation_evaluations
 
-    plans: list[tuple[str, Graph, Fusion]] = [(VARIANTS[0], before, "act"), (VARIANTS[1], before, "full"), (VARIANTS[2], after, "full")]
+    work = program.work
+    return {"evaluations": activation_evaluations(graph, convolutional=True), "macs": work.macs, "bytes": work.bytes, "kernels": work.kernels}
+
+
+def _peers(stack: ExitStack, graph: Graph, feeds: Outputs, expected: Outputs, names: list[str], threads: int | None) -> list[Row]:
+    """Other runtimes, each in a process of its own, on the network as it is written; their outputs are compared first."""
+    if not names:
+        return []
+    from cnnir.backends.agree import compare
+    from cnnir.backends.peers import start_peers
+
     rows: list[Row] = []
-    with progress("compiling", len(plans)) as step:
-        for name, graph, fusion in plans:
-            program = cnnir.compile(graph, threads=threads, fusion=fusion)
-            rows.append(Row(name, program, activation_evaluations(graph, convolutional=True), program(feeds)))
-            step()
+    for peer in start_peers(stack, graph, feeds, names, threads):
+        agreement = compare(expected, peer.outputs())
+        if not agreement:
+            click.echo(f"{peer.name}: {agreement}; not timed", err=True)
+            continue
+        rows.append(Row(peer.name, peer.run, f"within {agreement.difference:.1e}"))
     return rows
+
+
+def _print(graph: Graph, done: Optimized, rows: list[Row], result: RaceResult) -> None:
+    columns = ["", "activations*", "MACs", "bytes", "kernels", "median ms", "ratio", "10 % to 90 %", "outputs"]
+    lines: list[list[str]] = []
+    for row in rows:
+        standing = result.standings[row.name]
+        counts = [f"{row.counts[key]:,}" if row.counts else "" for key in ("evaluations", "macs", "bytes", "kernels")]
+        ratio = standing.ratio
+        spread = ["1", ""] if ratio is None else [f"{ratio.median:.3f}", f"{ratio.low:.3f} to {ratio.high:.3f}{' (!)' if ratio.unclear else ''}"]
+        lines.append([row.name, *counts, f"{standing.median * 1e3:.2f}", *spread, row.answer])
+    out = console()
+    title = f"{graph.name}: {_moved(done)} of {len(done.decisions)} sites moved; {result.rounds} rounds of {result.runs} runs"
+    out.print(table(title, columns, lines, right=range(1, 7)))
+    out.print("ratios are to the first row, round by round")
+    out.print(f"the reordering's own merit, {VARIANTS[2]} against {VARIANTS[1]}: {result.ratio(VARIANTS[2], VARIANTS[1])}")
+    out.print("* evaluations in the convolutional part, one an element")
+    if any(s.ratio and s.ratio.unclear for s in result.standings.values()):
+        out.print("(!) the spread exceeds the difference: this machine cannot tell the two apart")
