@@ -1,0 +1,34 @@
+"""Starting every runtime that is to race on a network."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from cnnir.ir.graph import Graph
+
+from .arrays import Array
+from .peer import Peer
+from .registry import variants
+
+
+def start_peers(stack: ExitStack, graph: Graph, feeds: Mapping[str, Array], names: Sequence[str], threads: int | None = None) -> list[Peer]:
+    """A peer for every name, and for every variant of a runtime that has several, loaded with the exported network.
+
+    The peers and the model's file live until `stack` is closed. Outputs are called as in the graph. Raises CnnirError,
+    before anything is started where a name is unknown.
+    """
+    from cnnir.backends.onnx_export import save
+
+    wanted = list(dict.fromkeys(v for name in names for v in variants(name)))
+    model = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cnnir-onnx-"))) / "network.onnx"
+    save(graph, model)
+    count = threads or _usable_cores()
+    return [stack.enter_context(Peer(name, model, feeds, count, list(graph.results))) for name in wanted]
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
