@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import tvm_ffi
 
-from cnnir.backends.tvm.runner import RuntimeMissing, load_runtime
+from .runner import RuntimeMissing, load_runtime
 
 if TYPE_CHECKING:
     import tvm

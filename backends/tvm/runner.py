@@ -97,6 +97,7 @@ def to_device(array: np.ndarray, device: Device) -> tvm_ffi.Tensor:
     For the CUDA device, load its runtime first.
     """
     array = np.asarray(array, order="C")
+    load_runtime()
     allocate = tvm_ffi.get_global_func("runtime.TVMTensorAllocWithScope")
     upload = tvm_ffi.get_global_func("runtime.TVMTensorCopyFromBytes")
     tensor = allocate(tvm_ffi.Shape(array.shape), str(array.dtype), device, None)
