@@ -144,6 +144,8 @@ def _next_step(graph: Graph, value: Value, made: set[Value], order: dict[str, in
         layers.append(name)
         open_values = [v for v in inside if graph.is_output(v) or any(u.layer not in layers for u in graph.uses(v))]
         if open_values in ([Value(name)], []):
+            if Var(0) not in leaves(inside[Value(name)]):
+                return None  # a constant: it rides with nothing, since its kernel would not read what it rides on
             return _step(graph, inside[Value(name)], layers, extras)
         if any(graph.is_output(v) for v in open_values):
             return None

@@ -22,15 +22,15 @@ def _sign(x: PrimExpr) -> PrimExpr:
 
 
 _ARITHMETIC: Mapping[str, Builder] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "div": lambda a, b: tirx.Div(a, b),
+    "add": tirx.Add,  # the node, not Python's operator: that one folds x * 0, and the kernel would lose its operand
+    "sub": tirx.Sub,
+    "mul": tirx.Mul,
+    "div": tirx.Div,
     "max": tirx.Max,
     "min": tirx.Min,
-    "neg": lambda x: tirx.const(-1, x.ty.dtype) * x,
+    "neg": lambda x: tirx.Mul(tirx.const(-1, x.ty.dtype), x),
     "sign": _sign,
-    "square": lambda x: x * x,
+    "square": lambda x: tirx.Mul(x, x),
     "select": lambda a, b, greater, otherwise: tirx.Select(a > b, greater, otherwise),
 }
 
