@@ -17,14 +17,15 @@ _RESET = "\x1b[0m"
 
 def render(diagnostics: Iterable[Diagnostic], colour: bool = False) -> str:
     """Every diagnostic as text, a blank line between them; ANSI colours where asked for."""
-    return "\n\n".join(_text(d, colour) for d in diagnostics)
+    return "\n\n".join(render_text(d, colour) for d in diagnostics)
 
 
 def _paint(text: str, style: str, colour: bool) -> str:
     return f"{_COLOURS[style]}{text}{_RESET}" if colour and text else text
 
 
-def _text(diagnostic: Diagnostic, colour: bool) -> str:
+def render_text(diagnostic: Diagnostic, colour: bool = False) -> str:
+    """One diagnostic as text with carets."""
     head = _paint(f"{diagnostic.severity}[{diagnostic.code}]", diagnostic.severity, colour)
     lines = [f"{head}{_paint(f': {printable(diagnostic.message)}', 'bold', colour)}"]
     groups: dict[int, list[Label]] = {}

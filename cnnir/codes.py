@@ -1,0 +1,112 @@
+"""Every diagnostic code: what it means, a network that earns it, and the same network mended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Code:
+    """A kind of diagnostic. `example` and `mend` are `.cnn` texts, empty where no text alone can show it."""
+
+    title: str
+    explanation: str
+    example: str = ""
+    mend: str = ""
+
+
+def _network(body: str, type: str = "f32[1, 8, 16, 16]", before: str = "") -> str:
+    """A network of one input around a line of code."""
+    return f"{before}network n(x: {type}) {{\n    {body}\n}}\n"
+
+
+def _fix(title: str, explanation: str, wrong: str, right: str, before: str = "", before_right: str | None = None) -> Code:
+    """A code shown by one statement before and after."""
+    mended = before if before_right is None else before_right
+    return Code(title, explanation, _network(wrong, before=before), _network(right, before=mended))
+
+
+_F = "activation f(x) = "
+
+_SYNTAX = {
+    "C0101": _fix("not in the grammar", "A word or sign stands where nothing like it may stand.", "x -> -> relu", "x -> relu"),
+    "C0102": _fix(
+        "a character that is not allowed",
+        "Control characters, text-direction overrides and letters outside ASCII could make a network read differently from what it is. Names with "
+        "other letters go in quotes; what cannot be seen is written as an escape such as `\\u{202e}`.",
+        "y = x -> relu # \u202e", "y = x -> relu",
+    ),
+    "C0103": _fix("a quoted name is not closed", "Quoted names begin and end on one line.", 'x -> conv(8, 3, weight="k)', 'x -> conv(8, 3, weight="k")'),
+    "C0104": _fix("brackets do not match", "A bracket is never closed, closes nothing, or closes another kind.", "x -> conv(8, 3]", "x -> conv(8, 3)"),
+    "C0105": _fix(
+        "too large",
+        "A text, a name, a nesting, an expression or a network is beyond the limits: 200,000 layers, 1,000 brackets deep, 1,000 characters a name, "
+        "expressions 200 deep. They are far above any real network and keep a hostile one from taking the machine.",
+        "x -> [relu]*1000000000", "x -> [relu]*10",
+    ),
+    "C0106": _fix("not a number", "A number is too large for float64 or int64, is `nan`, or comes from a division by zero.", "x -> leaky(1e999)", "x -> leaky(0.1)"),
+    "C0107": Code("the text is not UTF-8", "A `.cnn` file is UTF-8 text; a byte order mark and Windows line ends are fine."),
+}  # fmt: skip
+
+_OPS = {
+    "C0201": _fix("wrong number of inputs", "A layer or block got fewer or more tensors than it takes.", "add(x, x, x)", "add(x, x)"),
+    "C0202": _fix("wrong rank", "The input has too few or too many axes for the layer.", "x -> fc(10)", "x -> flatten -> fc(10)"),
+    "C0203": _fix("a window does not fit its input", "The kernel, dilated, is longer than the padded input on some axis.", "x -> maxpool(17)", "x -> maxpool(16)"),
+    "C0204": _fix("shapes do not fit together", "Elementwise inputs must broadcast as NumPy's do; concatenated ones agree on the other axes.", "y = x -> maxpool(2)\n    add(x, y)", "y = x -> maxpool(3, stride=1, pad=1)\n    add(x, y)"),
+    "C0205": Code("wrong element type", "The layer computes in floating point, or needs inputs of one type.", _network("x -> sigmoid", "i8[1, 8]"), _network("x -> relu", "i8[1, 8]")),
+    "C0206": _fix("an attribute out of its bounds", "A kernel or stride of 0, a negative pad, a `clip` whose `lo` is above its `hi`, and the like.", "x -> clip(6, 0)", "x -> clip(0, 6)"),
+    "C0207": _fix("channels do not divide into groups", "Both channel counts of a grouped convolution must be multiples of `groups`.", "x -> conv(6, 3, groups=4)", "x -> conv(8, 3, groups=4)"),
+    "C0208": _fix("an average over nothing", "An average-pool window lies in the padding altogether.", "x -> avgpool(1, pad=1)", "x -> avgpool(1, pad=1, count_include_pad=on)"),
+    "C0209": _fix("no such axis", "The axis is outside the input's rank.", "x -> softmax(axis=4)", "x -> softmax(axis=3)"),
+    "C0210": Code("a size out of its bounds", "A tensor's size is not between 1 and 2^31-1, or too large to count.", _network("x -> relu", "f32[1, 0]"), _network("x -> relu", "f32[1, 1]")),
+    "C0211": _fix("no such layer or function", "The name is no op of the language, no block and no activation defined above.", "x -> reluu", "x -> relu"),
+    "C0212": _fix("no such argument", "The layer, block or function has no argument or weight of this name.", "x -> conv(8, 3, padding=1)", "x -> conv(8, 3, pad=1)"),
+    "C0213": _fix("an argument is missing", "The layer, block or function cannot do without it.", "x -> conv(8)", "x -> conv(8, 3)"),
+    "C0214": _fix("an argument of the wrong kind", "A word stands where a number is needed, a fraction where a whole number is, a list is of the wrong length, and the like.", "x -> conv(8, 3, pad=sane)", "x -> conv(8, 3, pad=same)"),
+    "C0215": _fix("too many arguments", "More positional arguments than the layer, block or function takes.", "x -> relu(6)", "x -> relu6"),
+    "C0216": _fix("an argument is given twice", "Once by position and once by name, or twice by name.", "x -> conv(8, 3, kernel=3)", "x -> conv(8, kernel=3)"),
+    "C0218": Code("no such element type", "Element types are f16, f32, f64, bf16, i8 to i64, u8 to u64 and bool.", _network("x -> relu", "float[1, 8]"), _network("x -> relu", "f32[1, 8]")),
+    "C0219": _fix("not an activation", "The body of an activation is one expression over its parameter: no weights, nothing that looks at neighbours.", "x -> f", "x -> f", _F + "maxpool(x)\n", _F + "max(x, 0)\n"),
+    "C0220": _fix("not supported yet", "The language has a place for this, the compiler has not.", "x -> conv_transpose(8, 3)", "x -> conv(8, 3)"),
+}  # fmt: skip
+
+_GRAPH = {
+    "C0301": Code("the graph contradicts itself", "A pass left a layer whose type or weights are not what its op gives. This is a bug in the pass."),
+    "C0302": Code("the network has a cycle", "A layer depends on itself. No text can say this; a faulty pass can."),
+    "C0303": Code("no output", "A network's output is its last statement, or what `return` names.", "network n(x: f32[1, 8]) {\n}\n", "network n(x: f32[1, 8]) {\n    x -> relu\n}\n"),
+    "C0304": _fix("a weight of another shape", "A weight's shape in the file, or where it is shared, is not what this layer needs.", 'x -> conv(8, 3, weight="k") -> conv(4, 3, weight="k")', 'x -> conv(8, 3, weight="k") -> conv(8, 3, weight="k")'),
+    "C0305": _fix("no such value", "No input and no statement above has this name.", "y -> relu", "x -> relu"),
+    "C0306": _fix("a name is taken", "Names of values, layers, blocks and activations are given once; names of ops are taken.", "x = x -> relu", "y = x -> relu"),
+    "C0307": Code("no such network", "The text defines no network, or none of the name asked for.", "block b = relu\n", "block b = relu\nnetwork n(x: f32[1, 8]) { x -> b }\n"),
+    "C0308": _fix("a block uses itself", "A block may use the blocks above it only.", "x -> b", "x -> b", "block b = relu -> b\n", "block b = relu\n"),
+    "C0309": Code("a range that is empty", "An input's range goes from its least to its greatest value.", "network n(x: f32[1, 8] in [1, 0]) { x -> relu }\n", "network n(x: f32[1, 8] in [0, 1]) { x -> relu }\n"),
+}  # fmt: skip
+
+_FILES = {
+    "C0401": Code("a file cannot be read", "It does not exist, is no file, may not be read, or is of an unknown kind.", 'weights "k.safetensors"\n' + _network("x -> conv(8, 3)"), _network("x -> conv(8, 3)")),
+    "C0402": Code("weights outside the network's folder", "A network reads no file but those beside it or below: no absolute path, no `..`, no link that leads out."),
+    "C0403": Code("not a safetensors file", "The weights file is truncated, its header is malformed, or it is something else."),
+    "C0404": Code("a weight is missing from the file", "Where a weights file is named, it must hold every weight; `weight=\"key\"` says under which key."),
+    "C0501": Code("a file cannot be written", "The folder does not exist, the disk is full, or the place is taken. Nothing was changed."),
+    "C0502": Code("no C compiler", "Code for the CPU is linked by gcc or clang."),
+    "C0503": Code("not a compiled package", "The folder is truncated, changed, or was compiled for another machine."),
+    "C0504": Code("a package for another machine", "The package was compiled for other hardware or another version; compile it again here."),
+    "C0505": Code("no CUDA tool-chain", "Compiling for CUDA needs NVRTC or nvcc: `pip install 'cnnir[cuda]'`. Source can be emitted without."),
+    "C0506": Code("no GPU", "A CUDA program can be compiled anywhere, and run where there is an NVIDIA GPU."),
+    "C0507": Code("no such target", "Targets are `llvm` and `cuda`, with TVM's options."),
+    "C0508": Code("an option is not available yet", "The option is planned."),
+    "C0509": Code("options that contradict each other", "An `--emit` form belongs to one kind of target."),
+    "C0601": Code("inputs of a run do not match the network", "Every input of the network is given once, by its name."),
+    "C0602": Code("an input array of another type", "Arrays must have the dtype and shape that the network declares."),
+    "C0603": Code("reordered outputs differ", "The reordered network does not answer as the original. This is a bug: nothing was timed."),
+    "C0701": Code("not expressible in ONNX", "The layer has no ONNX operator with the same meaning."),
+    "C0702": Code("too large for one ONNX message", "Protocol buffers end at 2 GB; the weights must be external data."),
+    "C0710": Code("no such runtime", "The name is none of the runtimes that networks are raced against."),
+    "C0711": Code("a runtime is not installed", "The runtimes are installed apart: `pip install 'cnnir[peers]'`."),
+    "C0712": Code("a runtime failed", "The runtime refused the network, or ended; what it said is in the notes."),
+    "C0703": Code("the package `onnx` is missing", "Writing ONNX needs it: `pip install onnx`."),
+}  # fmt: skip
+
+CODES: Mapping[str, Code] = {**_SYNTAX, **_OPS, **_GRAPH, **_FILES}
+"""Code -> what it means. The first digits say where: 1 syntax, 2 ops and types, 3 graph, 4 to 7 files, targets, runs, export."""

@@ -1,0 +1,202 @@
+"""Graph -> `.cnn` text, the inverse of parsing: `parse(dumps(graph)) == graph`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnnir.files import write_atomically
+from cnnir.ops.activation import UserActivation
+from cnnir.ops.arithmetic import Binary
+from cnnir.ops.base import Op
+from cnnir.ops.registry import OPS
+from cnnir.ops.tensor import Input
+from cnnir.scalar.expr import Expr
+from cnnir.scalar.primitives import PRIMITIVES
+
+from . import spelling
+from .graph import Graph, Layer, Value
+from .types import TensorType
+from .weights import Seeded
+
+WIDTH = 110
+
+
+def dumps(graph: Graph, weights: str | None = None) -> str:
+    """The network as text; `weights` is the name of the file that holds its weights, beside the text."""
+    return _Printer(graph).text(weights)
+
+
+def save(graph: Graph, path: str | Path) -> None:
+    """Write the text, and a `.safetensors` of the same name beside it unless every weight is drawn from its key."""
+    target = Path(path)
+    keys = sorted({key for layer in graph.layers() for _, key in layer.weights})
+    beside: str | None = None
+    if not all(_seeded(graph, key) for key in keys):
+        from safetensors.numpy import save as serialize
+
+        beside = target.with_suffix(".safetensors").name
+        write_atomically(target.with_name(beside), serialize({key: graph.weights[key] for key in keys}))
+    write_atomically(target, dumps(graph, beside).encode())
+
+
+def _seeded(graph: Graph, key: str) -> bool:
+    source = graph.weights.source(key)
+    return isinstance(source, Seeded) and source.key == key
+
+
+def spell(op: Op, data: TensorType | None = None) -> str:
+    """An op as a step of a chain, applied to an input of type `data` where that is known."""
+    if isinstance(op, UserActivation):
+        return spelling.name(op.function)
+    name, arguments = spelling.operation(op, data)
+    if isinstance(op, Binary) and op.constant is not None:
+        number = spelling.number(op.constant)
+        arguments = [number, "x"] if op.reverse else [number]
+    return f"{name}({', '.join(arguments)})" if arguments else name
+
+
+class _Printer:
+    """One graph on its way to text; statements are written in topological order, chains as long as they go."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._functions: dict[Expr, str] = {}
+        self._values: dict[Value, str] = {}
+        self._taken: set[str] = set()
+        self._layer_names: set[str] = set(graph.inputs)
+        self._ordinals: dict[str, int] = {}
+        self._lines: list[str] = []
+
+    def text(self, weights: str | None) -> str:
+        for layer in self._graph.layers():
+            if isinstance(layer.op, Input):
+                self._values[Value(layer.name)] = layer.name
+                self._taken.add(layer.name)
+        chains: dict[Value, list[Layer]] = {}
+        for layer in self._graph.layers():
+            if not isinstance(layer.op, Input):
+                self._statement(layer, chains)
+        self._return()
+        head = [f"weights {spelling.quoted(weights)}", ""] if weights else []
+        head += [f"activation {spelling.name(f)}(x) = {spelling.expression(body)}" for body, f in self._functions.items()]
+        head += [""] if self._functions else []
+        return "\n".join([*head, f"network {spelling.name(self._graph.name)}({self._inputs()}) {{", *self._lines, "}", ""])
+
+    def _inputs(self) -> str:
+        found: list[str] = []
+        for layer in self._graph.layers():
+            if isinstance(layer.op, Input):
+                bounds = layer.op.range
+                within = f" in [{spelling.number(bounds[0])}, {spelling.number(bounds[1])}]" if bounds else ""
+                found.append(f"{spelling.name(layer.name)}: {layer.op.type}{within}")
+        return ", ".join(found)
+
+    # -- statements ---------------------------------------------------------------------------------------------------
+
+    def _statement(self, layer: Layer, chains: dict[Value, list[Layer]]) -> None:
+        """Make the chain that ends in this layer; write it where its value needs a name."""
+        operands = self._graph.data(layer.name)
+        chain = [*chains.pop(operands[0], []), layer] if operands else [layer]
+        value = Value(layer.name)
+        uses = self._graph.uses(value)
+        if len(uses) == 1 and uses[0].slot == 0 and not self._graph.is_output(value) and not _reversed(self._graph[uses[0].layer].op):
+            chains[value] = chain
+            return
+        pieces = self._pieces(chain)
+        if not uses and list(self._graph.results.items()) == [("output", value)] and self._is_last(layer):
+            self._write(pieces)
+            return
+        named = next((n for n, v in self._graph.results.items() if v == value and n not in self._taken), None)
+        self._values[value] = self._unique(named or layer.name.rpartition("/")[2] or "value")
+        self._write([f"{spelling.name(self._values[value])} = {pieces[0]}", *pieces[1:]])
+
+    def _is_last(self, layer: Layer) -> bool:
+        *_, last = self._graph.layers()
+        return last.name == layer.name
+
+    def _unique(self, stem: str) -> str:
+        name, number = stem, 2
+        while name in self._taken:
+            name, number = f"{stem}_{number}", number + 1
+        self._taken.add(name)
+        return name
+
+    def _pieces(self, chain: list[Layer]) -> list[str]:
+        """Head and steps of a chain."""
+        first, *rest = chain
+        operands = [spelling.name(self._values[v]) for v in self._graph.data(first.name)]
+        if len(operands) > 1 or _reversed(first.op):
+            return [self._call(first, operands), *(self._step(layer) for layer in rest)]
+        return [operands[0], *(self._step(layer) for layer in chain)]
+
+    def _step(self, layer: Layer) -> str:
+        return self._call(layer, [spelling.name(self._values[v]) for v in self._graph.data(layer.name)[1:]])
+
+    def _call(self, layer: Layer, operands: list[str]) -> str:
+        op = layer.op
+        if isinstance(op, UserActivation):
+            name, arguments = self._function(op), []
+            return spelling.name(name) if not operands else f"{name}({', '.join(operands)})"
+        name, arguments = spelling.operation(op, self._graph.type(self._graph.data(layer.name)[0]))
+        if isinstance(op, Binary) and op.constant is not None:
+            arguments = [spelling.number(op.constant)]
+        arguments = [*arguments, *operands] if _reversed(op) else [*operands, *arguments]
+        arguments += self._weights(layer, name)
+        return f"{name}({', '.join(arguments)})" if arguments else name
+
+    def _function(self, op: UserActivation) -> str:
+        """The name that an activation is defined under: its own, unless an op or another activation has it."""
+        if op.body not in self._functions:
+            taken = {*self._functions.values(), *OPS, *PRIMITIVES, "depthwise"}
+            stem, number = op.function if spelling.name(op.function) == op.function else "f", 2
+            name = stem
+            while name in taken:
+                name, number = f"{stem}_{number}", number + 1
+            self._functions[op.body] = name
+        return self._functions[op.body]
+
+    def _weights(self, layer: Layer, stem: str) -> list[str]:
+        """`name=` where that gives the layer its keys, else each key that is not the usual one."""
+        usual = self._next_name(stem)
+        if not layer.weights or all(key == f"{usual}.{role}" for role, key in layer.weights):
+            self._layer_names.add(usual)
+            return []
+        if layer.name not in self._layer_names and all(key == f"{layer.name}.{role}" for role, key in layer.weights):
+            self._ordinals[stem] -= 1  # a layer with a name of its own takes no ordinal
+            self._layer_names.add(layer.name)
+            return [f"name={spelling.quoted(layer.name)}"]
+        self._layer_names.add(usual)
+        return [f"{role}={spelling.quoted(key)}" for role, key in layer.weights if key != f"{usual}.{role}"]
+
+    def _next_name(self, stem: str) -> str:
+        """The name that the parser will give the next layer of this op."""
+        while True:
+            self._ordinals[stem] = self._ordinals.get(stem, 0) + 1
+            name = f"{stem}{self._ordinals[stem]}"
+            if name not in self._layer_names:
+                return name
+
+    # -- lines --------------------------------------------------------------------------------------------------------
+
+    def _return(self) -> None:
+        results = self._graph.results
+        if len(results) == 1 and next(iter(results.values())) not in self._values:
+            return  # the last chain is the output
+        items = [(n, self._values[v]) for n, v in results.items()]
+        if items:
+            listing = (spelling.name(n) if n == v else f"{spelling.name(n)} = {spelling.name(v)}" for n, v in items)
+            self._lines.append(f"    return {', '.join(listing)}")
+
+    def _write(self, pieces: list[str]) -> None:
+        line = f"    {pieces[0]}"
+        for piece in pieces[1:]:
+            if len(line) + len(piece) + 4 > WIDTH:
+                self._lines.append(line)
+                line = "         "
+            line += f" -> {piece}"
+        self._lines.append(line)
+
+
+def _reversed(op: Op) -> bool:
+    """Whether the op is written with its number first, which a chain cannot."""
+    return isinstance(op, Binary) and op.reverse
