@@ -32,8 +32,13 @@ class Certificate:
     facts: Mapping[str, Any]
     conditions: tuple[str, ...]
     float_class: str
-    """The worst over the channels: `E` exact on every IEEE target, `C (assumed)` exact for this formula over this library, `U` within `bound`."""
+    """The worst over the channels: `E` exact on every IEEE target, `C (assumed)` exact for this formula over this library,
+    `U` within `bound`."""
     bound: float | None = None
+    assumptions: tuple[str, ...] = ()
+    """What the proof takes for granted, in words."""
+    records: tuple[Mapping[str, Any], ...] = ()
+    """The facts as data, one record for each group of channels, covering all of them."""
 
 
 @dataclass(frozen=True)

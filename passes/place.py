@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from cnnir.decisions import Certificate, Decision, Optimized, Site, Verdict
-from cnnir.facts.ranges import Ranges
 from cnnir.ir.graph import Graph, Layer
 from cnnir.ir.verify import verify
 from cnnir.ops.pooling import Pooling
@@ -13,8 +13,9 @@ from cnnir.price import Evaluations, PriceModel
 
 from .laws import LAWS
 from .laws.rule import Law, Proof, Refusal
-from .region import Blocked, find_regions, order_of
+from .region import Blocked, find_regions
 from .site import PoolSite
+from .surroundings import Surroundings
 
 Place = Literal["auto", "always", "never"]
 Exactness = Literal["exact", "ulp"]
@@ -27,19 +28,33 @@ def place(graph: Graph, place: Place = "auto", exactness: Exactness = "exact", p
     `price` says that it saves, `always` wherever a law is proved, `never` nothing: it says what could be moved.
     """
     result = graph.copy()
+    around = Surroundings(result)
     decisions: list[Decision] = []
     for name in [layer.name for layer in graph.layers() if isinstance(layer.op, Pooling)]:
-        decisions += _decide(result, result[name], place, exactness, price or Evaluations())
+        decisions += _decide(around, result[name], place, exactness, price or Evaluations())
     verify(result)
     return Optimized(result, tuple(decisions))
 
 
-def _decide(graph: Graph, pool: Layer, place: Place, exactness: Exactness, price: PriceModel) -> list[Decision]:
-    candidates = find_regions(graph, pool, order_of(graph))
-    ranges = Ranges(graph)
+@dataclass(frozen=True)
+class PlacePass:
+    """`place` as a pass of a pipeline: its options are the fields, and the decisions are dropped."""
+
+    place: Place = "auto"
+    exactness: Exactness = "exact"
+    price: PriceModel | None = None
+
+    def __call__(self, graph: Graph) -> Graph:
+        """The network with every pool decided."""
+        return place(graph, self.place, self.exactness, self.price).graph
+
+
+def _decide(around: Surroundings, pool: Layer, place: Place, exactness: Exactness, price: PriceModel) -> list[Decision]:
+    graph = around.graph
+    candidates = find_regions(graph, pool, around.order)
     refused: list[Decision] = []
     for region in candidates.regions:
-        site = PoolSite(graph, pool, region, ranges)
+        site = PoolSite(graph, pool, region, around)
         answer = _proved(site, exactness)
         if isinstance(answer, Refusal):
             refused.append(_refused(site.decided, answer))
@@ -48,6 +63,7 @@ def _decide(graph: Graph, pool: Layer, place: Place, exactness: Exactness, price
         verdict, reason = _verdict(graph, site.decided, place, price, proof.certificate)
         if verdict == "moved":
             law.rewrite(graph, site)
+            around.exchanged(pool, region)
         return [Decision(site.decided, law.name, verdict, reason, proof.certificate, bound=proof.certificate.bound)]
     if refused:
         return refused[-1:]  # the smallest region's: the reason nearest to the pool

@@ -68,13 +68,8 @@ class Candidates:
     blocked: Blocked | None
 
 
-def order_of(graph: Graph) -> Mapping[str, int]:
-    """Layer name -> place in topological order."""
-    return {layer.name: place for place, layer in enumerate(graph.layers())}
-
-
 def find_regions(graph: Graph, pool: Layer, order: Mapping[str, int]) -> Candidates:
-    """Every region that ends at the pool's input.
+    """Every region that ends at the pool's input; `order` gives each layer's place in topological order.
 
     The value from outside that was made last is the one to go on with: a region that reads one value cannot keep a
     later one outside, since everything made before it does not depend on it.

@@ -15,7 +15,6 @@ from cnnir.facts.derive import derive
 from cnnir.facts.fact import Fact, identity
 from cnnir.facts.interval import Interval, around, unknown
 from cnnir.facts.precision import Precision, precision
-from cnnir.facts.ranges import Ranges
 from cnnir.ir.graph import Graph, Layer, Value
 from cnnir.ir.types import TensorType
 from cnnir.ops.elementwise import Elementwise
@@ -23,6 +22,7 @@ from cnnir.ops.pooling import Pooling
 from cnnir.scalar.expr import Expr
 
 from .region import Region
+from .surroundings import Surroundings
 
 Array = np.ndarray[Any, Any]
 
@@ -42,7 +42,7 @@ class PoolSite:
     graph: Graph
     pool: Layer
     region: Region
-    ranges: Ranges
+    surroundings: Surroundings
     _found: dict[tuple[bytes, bool], Fact] = field(default_factory=dict[tuple[bytes, bool], Fact])
 
     @property
@@ -69,7 +69,7 @@ class PoolSite:
     @property
     def known(self) -> Interval:
         """The computed range of the data, within what is finite; reads weights above the site."""
-        return self.ranges[self.region.data].finite(self.precision) if self.data.is_float else unknown(self.precision)
+        return self.surroundings.ranges[self.region.data].finite(self.precision) if self.data.is_float else unknown(self.precision)
 
     @cached_property
     def expression(self) -> Expr:
@@ -80,7 +80,7 @@ class PoolSite:
 
     @cached_property
     def coefficients(self) -> Mapping[str, Array]:
-        """"layer/role" -> coefficient of shape () or (C,); reads the weights of layers that have any."""
+        """ "layer/role" -> coefficient of shape () or (C,); reads the weights of layers that have any."""
         found: dict[str, Array] = {}
         for layer in self.region.layers:
             assert isinstance(layer.op, Elementwise)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cnnir.ir.graph import Graph, Value
 
 from .interval import Interval
@@ -31,6 +33,11 @@ class Ranges:
             self._known[current] = self._transfer(current, operands)
             stack.pop()
         return self._known[value]
+
+    def forget(self, layers: Iterable[str]) -> None:
+        """Drop what is known of the values of these layers; readers further on must compute the same values as before."""
+        gone = set(layers)
+        self._known = {value: known for value, known in self._known.items() if value.layer not in gone}
 
     def _transfer(self, value: Value, operands: list[Value]) -> Interval:
         layer = self.graph[value.layer]

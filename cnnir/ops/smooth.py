@@ -209,6 +209,9 @@ def _of_primitive(primitive: str, title: str) -> type[Elementwise]:
     return dataclass(frozen=True)(type(primitive.capitalize(), (Elementwise,), body))
 
 
-_FUNCTIONS = "tanh exp expm1 log log1p sqrt erf square sin cos tan asin acos atan sinh cosh asinh acosh atanh".split()
+_FUNCTIONS = [
+    "tanh", "exp", "expm1", "log", "log1p", "sqrt", "erf", "square", "sin", "cos", "tan",
+    "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh",
+]  # fmt: skip
 PRIMITIVE_OPS: tuple[type[Elementwise], ...] = tuple(_of_primitive(n, f"{n}(x).") for n in _FUNCTIONS)
 """One op per function that is a primitive of its own."""

@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING
 
 from cnnir.facts import describe
 from cnnir.facts.fact import Grade
-from cnnir.facts.interval import unknown
-from cnnir.facts.precision import precision
-from cnnir.facts.zeros import separates_zeros
 from cnnir.ops.elementwise import Elementwise
 from cnnir.scalar.expr import Expr, fold
 
@@ -138,18 +135,10 @@ def zero_sign(law: OrderLaw, site: PoolSite, parts: list[ChannelFact], exactness
     del law, exactness
     if not any(part.fact.range.minus_zero for part in parts):
         return None
-    graph = site.graph
-    reached = graph.descendants(site.pool.name)
-    for layer in graph.layers():
-        if layer.name in reached and isinstance(layer.op, Elementwise) and layer.type.is_float:
-            data = graph.data(layer.name)
-            of, anything = precision(layer.type.dtype), unknown(precision(layer.type.dtype))
-            if not separates_zeros(layer.op, [anything] * len(data), of):
-                continue
-            if separates_zeros(layer.op, [site.ranges[v] for v in data], of):
-                reason = f"`{layer.name}` tells -0 from +0, and the pool may give either, depending on the order"
-                return Refusal("zero sign", reason, layer.name)
-    return None
+    layer = site.surroundings.tells_zeros_apart(site.pool.name)
+    if layer is None:
+        return None
+    return Refusal("zero sign", f"`{layer.name}` tells -0 from +0, and the pool may give either, depending on the order", layer.name)
 
 
 FACT_CONDITIONS: Mapping[str, FactCondition] = {

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from cnnir.decisions import Certificate
+from cnnir.facts import lattice
 from cnnir.facts.describe import describe
 from cnnir.facts.fact import Fact, Grade
 from cnnir.facts.lattice import Direction
@@ -15,6 +16,7 @@ from cnnir.ops.pooling import Pooling
 from ..region import entries
 from ..site import ChannelFact, PoolSite
 from . import conditions
+from .assumptions import assumptions
 from .rule import Law, Proof, Refusal
 
 
@@ -61,7 +63,8 @@ class OrderLaw(Law):
         grade = max(part.fact.grade for part in parts)
         bound = max(part.fact.bound or 0.0 for part in parts) if grade is Grade.U else None
         checked = ("elementwise", "private", *conditions.CONDITIONS, *conditions.FACT_CONDITIONS)
-        return Certificate(self.name, facts, checked, str(grade), bound)
+        records = tuple(_record(part) for part in parts)
+        return Certificate(self.name, facts, checked, str(grade), bound, assumptions(site, parts), records)
 
     def rewrite(self, graph: Graph, site: PoolSite) -> None:
         """Before: data -> region -> pool -> readers. After: data -> pool' -> region -> readers, layers keeping their names."""
@@ -74,6 +77,17 @@ class OrderLaw(Law):
         graph.revise(site.pool.name, op=self.pool(site.op), made_by=self.name)
         for name in site.region.names:
             graph.revise(name, made_by=self.name)
+
+
+def _record(part: ChannelFact) -> dict[str, object]:
+    fact = part.fact
+    known = {
+        "direction": lattice.name(fact.direction),
+        "range": [fact.range.lo, fact.range.hi],
+        "nan": fact.range.nan,
+        "minus_zero": fact.range.minus_zero,
+    }
+    return {"channels": part.channels.tolist(), **known, "float_class": str(fact.grade), "bound": fact.bound}
 
 
 def _channels(part: ChannelFact, site: PoolSite) -> str:

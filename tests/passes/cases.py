@@ -115,7 +115,10 @@ CASES: dict[str, Case] = {
     "average": Case("comparing", "averages", lambda: chain(piecewise.Relu(), AvgPool((2, 2), (2, 2)), shape=WINDOW), window(-1, 2, 3, 4)),
     "broadcast": Case("same shape", "turns", lambda: chain(Spread(), TWO, shape=(1, 12, 1, 2)), lambda: np.ones((1, 12, 1, 2), "float32")),
     "bias per element": Case(
-        "fixed coefficients", "varies over the pooled axes", lambda: chain(arithmetic.Bias("element"), TWO, shape=WINDOW), window(1, 2, 3, 4)
+        "fixed coefficients",
+        "varies over the pooled axes",
+        lambda: chain(arithmetic.Bias("element"), TWO, shape=WINDOW),
+        window(1, 2, 3, 4),
     ),
     "dilation": Case(
         "full windows",
@@ -124,20 +127,33 @@ CASES: dict[str, Case] = {
         window(7, 8, 7, 8),
     ),
     "int8 negation": Case(
-        "no wrapping", "may wrap around in i8", lambda: chain(arithmetic.Neg(), TWO, shape=WINDOW, dtype="i8"), window(-128, 5, 3, 1, dtype="int8")
+        "no wrapping",
+        "may wrap around in i8",
+        lambda: chain(arithmetic.Neg(), TWO, shape=WINDOW, dtype="i8"),
+        window(-128, 5, 3, 1, dtype="int8"),
     ),
     "overflow to NaN": Case(
         "no NaN", "NaN is possible", lambda: chain(UserActivation("f", X * 1e30 * 0.0), TWO, shape=WINDOW), window(-1e20, 1, 2, 3)
     ),
-    "negative slope": Case("right direction", "non-increasing, then non-decreasing", lambda: chain(piecewise.Leaky(-0.41), TWO, shape=WINDOW), window(-3, 1, 1, 1)),
+    "negative slope": Case(
+        "right direction",
+        "non-increasing, then non-decreasing",
+        lambda: chain(piecewise.Leaky(-0.41), TWO, shape=WINDOW),
+        window(-3, 1, 1, 1),
+    ),
     "one channel's slope": Case("right direction", "slope of `prelu` is -0.41 in channel 7", mixed_slopes, window(-3, 1, 1, 1)),
     "one channel's scale": Case("right direction", "multiplier of `batchnorm` is -", mixed_scales, window(-3, 1, 2, 5)),
     "softsign": Case("exact enough", "class U", lambda: chain(smooth.Softsign(), TWO, shape=WINDOW), rounds_down),
     "sign of zero": Case(
-        "zero sign", "tells -0 from +0", lambda: chain(arithmetic.Ceil(), TWO, smooth.Reciprocal(), shape=WINDOW), window(0, -0.5, -0.5, -0.5)
+        "zero sign",
+        "tells -0 from +0",
+        lambda: chain(arithmetic.Ceil(), TWO, smooth.Reciprocal(), shape=WINDOW),
+        window(0, -0.5, -0.5, -0.5),
     ),
     "reciprocal": Case("right direction", "", lambda: chain(smooth.Reciprocal(), TWO, shape=WINDOW), window(-1, 1, 2, 4), alone=False),
     "abs": Case("right direction", "turning at 0", lambda: chain(piecewise.Abs(), GlobalMaxPool(), shape=WINDOW), window(-9, 1, 2, 4)),
     "threshold": Case("right direction", "", lambda: chain(piecewise.Threshold(-1.0), TWO, shape=WINDOW), window(-9, -0.5, -0.5, -0.5)),
-    "cubic wave": Case("right direction", "", lambda: chain(UserActivation("f", X * X * X - X), TWO, shape=WINDOW), window(-0.5, 0.5, 0, 0.25)),
-}  # fmt: skip
+    "cubic wave": Case(
+        "right direction", "", lambda: chain(UserActivation("f", X * X * X - X), TWO, shape=WINDOW), window(-0.5, 0.5, 0, 0.25)
+    ),
+}

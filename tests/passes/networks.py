@@ -18,14 +18,18 @@ from cnnir.ir.weights import Seeded
 from cnnir.ops.base import Op
 from cnnir.ops.elementwise import Elementwise
 from cnnir.passes.place import place
-from cnnir.scalar.expr import X, Expr
+from cnnir.scalar.expr import Expr, X
 
 Array = np.ndarray[Any, Any]
 
 
 def chain(
-    *ops: Op, shape: tuple[int, ...] = (1, 2, 6, 6), dtype: str = "f32", range: tuple[float, float] | None = None, weights: Mapping[str, Array] = {}
-) -> Graph:  # fmt: skip
+    *ops: Op,
+    shape: tuple[int, ...] = (1, 2, 6, 6),
+    dtype: str = "f32",
+    range: tuple[float, float] | None = None,
+    weights: Mapping[str, Array] = {},
+) -> Graph:
     """x -> ops -> y; `weights` gives values by role, others are seeded."""
     graph = Graph()
     value = graph.add_input("x", TensorType(dtype, shape), range)

@@ -1,0 +1,95 @@
+"""Ranges of values in a network: what is computed is inside, and nothing is read without need."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnir.facts.interval import Interval
+from cnnir.facts.precision import precision
+from cnnir.facts.ranges import Ranges
+from cnnir.ir.graph import Graph, Value
+from cnnir.ir.types import TensorType
+from cnnir.ir.weights import Seeded
+from cnnir.ops import arithmetic, piecewise, smooth
+from cnnir.ops.base import Op
+from cnnir.ops.convolution import Conv, Dense
+from cnnir.ops.pooling import AvgPool, GlobalAvgPool, MaxPool
+from cnnir.ops.tensor import Concat, Flatten, Softmax
+
+F32 = precision("f32")
+
+
+def chain(*ops: Op, range: tuple[float, float] | None) -> Graph:
+    """x -> ops, every value shown."""
+    graph = Graph()
+    value = graph.add_input("x", TensorType("f32", (2, 3, 8, 8)), range)
+    for op in ops:
+        name = graph.fresh(op.name)
+        keys = {role: f"{name}.{role}" for role in op.parameters([graph.type(value)])}
+        for role, parameter in op.parameters([graph.type(value)]).items():
+            graph.weights[keys[role]] = Seeded(keys[role], parameter)
+        value = graph.add(op, [value], name=name, weights=keys)
+    graph.results = {layer.name: Value(layer.name) for layer in graph.layers()}
+    return graph
+
+
+PADDED = Conv(5, (3, 3), pad=(1, 1, 1, 1), groups=1)
+NETWORKS: dict[str, tuple[Op, ...]] = {
+    "convolutions": (PADDED, piecewise.Relu(), MaxPool((2, 2), (2, 2)), PADDED, smooth.Sigmoid(), Flatten(), Dense(7), Softmax()),
+    "grouped": (Conv(6, (3, 3), (2, 2), (2, 2, 1, 1), (2, 2), groups=3), arithmetic.BatchNorm(), smooth.Elu(), GlobalAvgPool()),
+    "averages": (
+        AvgPool((3, 3), (2, 2), (1, 1, 1, 1), count_include_pad=True),
+        arithmetic.Bias(),
+        piecewise.PRelu(),
+        Conv(4, (1, 1), bias=False),
+    ),
+    "empty windows": (MaxPool((2, 1), (1, 1), (2, 0, 2, 0), (2, 1)),),
+}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(list(NETWORKS)), st.sampled_from([(0.0, 1.0), (-1.0, 1.0), (3.0, 5.0), (-2.0, -2.0)]), st.integers(0, 999))
+def test_every_value_is_in_its_range(name: str, declared: tuple[float, float], seed: int) -> None:
+    from cnnir.backends.reference import evaluate
+
+    graph = chain(*NETWORKS[name], range=declared)
+    ranges = Ranges(graph)
+    rng = np.random.default_rng(seed)
+    lo, hi = declared
+    ends = rng.choice([lo, hi, (lo + hi) / 2], (2, 3, 8, 8))
+    for data in (ends, rng.uniform(lo, hi, (2, 3, 8, 8)), np.full((2, 3, 8, 8), lo)):
+        for layer, value in evaluate(graph, {"x": data.astype(np.float32)}).items():
+            known = ranges[Value(layer)]
+            assert known.lo <= value.min() and value.max() <= known.hi, (layer, known)
+
+
+def test_the_ends_of_a_convolution_are_reached() -> None:
+    graph = chain(Conv(2, (8, 8)), range=(-1.0, 1.0))
+    known = Ranges(graph)[Value("conv")]
+    weights = graph.weights["conv.weight"].astype(np.float64)
+    bias = graph.weights["conv.bias"]
+    most = (np.abs(weights).sum(axis=(1, 2, 3)) + bias).max()
+    assert most <= known.hi <= most * 1.001
+
+
+def test_unknown_data_stay_unknown_and_cost_no_weights() -> None:
+    graph = chain(*NETWORKS["convolutions"], range=None)
+    assert Ranges(graph)[Value("conv_2")] == Interval(-F32.max, F32.max, minus_zero=True)
+    assert not graph.weights.drawn
+
+
+def test_concat_is_the_hull() -> None:
+    graph = Graph()
+    a = graph.add_input("a", TensorType("f32", (1, 1, 2, 2)), (0.0, 1.0))
+    b = graph.add_input("b", TensorType("f32", (1, 1, 2, 2)), (-3.0, -2.0))
+    joined = graph.add(Concat(1), [a, b])
+    assert Ranges(graph)[joined] == Interval(-3.0, 1.0, minus_zero=True)
+
+
+@pytest.mark.parametrize("bad", [(1.0, 0.0), (float("nan"), 1.0)])
+def test_an_interval_has_ends_in_order(bad: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="not an interval"):
+        Interval(*bad)
