@@ -44,6 +44,9 @@ _LIMITS = {
     "thread_warp_size": 32,
 }
 
+THREAD_PER_OUTPUT = "cnnir.thread_per_output"
+"""Attribute of a function whose outputs are best computed by a thread each."""
+
 _EXISTS, _COMPUTE_VERSION = 0, 4  # TVM's numbers for device attributes
 _COMPILE = "tvm_callback_cuda_compile"  # how TVM's runtime asks for machine code
 
@@ -112,7 +115,7 @@ def _passes() -> list[Any]:
         step.FuseOps(),
         step.FuseTIR(),
         dlight.ApplyDefaultSchedule(  # the first rule that fits; Fallback fits everything
-            gpu.Matmul(), gpu.GEMV(), gpu.Reduction(), gpu.GeneralReduction(), gpu.Fallback()
+            _pool_rule(), gpu.Matmul(), gpu.GEMV(), gpu.Reduction(), gpu.GeneralReduction(), gpu.Fallback()
         ),
         step.RewriteDataflowReshape(),
         step.ToNonDataflow(),
@@ -126,6 +129,17 @@ def _passes() -> list[Any]:
         step.VMShapeLower(),
         step.AttachGlobalSymbol(),
     ]
+
+
+def _pool_rule() -> Any:
+    """A thread per output for pools: windows are small, and dlight's reductions know no maximum that starts at -inf."""
+    from tvm.s_tir.dlight import ScheduleRule, gpu
+
+    class Pool(ScheduleRule):
+        def apply(self, func: Any, target: Any, tunable: bool) -> Any:
+            return gpu.Fallback().apply(func, target, tunable) if func.attrs and THREAD_PER_OUTPUT in func.attrs else None
+
+    return Pool()
 
 
 def _walk(module: Any) -> Iterator[Any]:

@@ -11,8 +11,10 @@ from tvm.ir import Expr as PrimExpr
 
 from cnnir.ir.graph import Graph
 from cnnir.ops.elementwise import Elementwise, align
+from cnnir.ops.pooling import Pooling
 
 from .context import Context, step_keys
+from .cuda_build import THREAD_PER_OUTPUT
 from .kernels.function import OPAQUE
 from .plain import compute, tables
 from .plan import Buffer
@@ -81,6 +83,8 @@ def _function(name: str, graph: Graph, region: Region, steps: Sequence[Step], op
     for step in steps:
         value = _elementwise(value, step, given, shape if step is steps[-1] else None, kind)
     function = te.create_prim_func([*arguments, value])
+    if isinstance(layer.op, Pooling):
+        function = function.with_attr(THREAD_PER_OUTPUT, True)
     return function.with_attr("global_symbol", name).with_attr("op_pattern", OPAQUE)
 
 

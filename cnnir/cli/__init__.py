@@ -79,10 +79,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     Exit codes: 0 ok, 1 model rejected or verification mismatch, 2 usage, 3 target or tool-chain unavailable,
     70 internal error, 130 interrupted.
     """
-    sys.exit(_main(sys.argv[1:] if arguments is None else arguments))
+    sys.exit(run_command(sys.argv[1:] if arguments is None else arguments))
 
 
-def _main(arguments: list[str]) -> int:
+def run_command(arguments: list[str]) -> int:
+    """Run `cnnc` with these arguments and return its exit code."""
     from cnnir.diagnostics import CnnirError
 
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from .console import emit_json, json_option
@@ -21,18 +23,18 @@ def command(code: str | None, as_json: bool) -> None:
     import difflib
 
     from cnnir.codes import CODES
-    from cnnir.laws import LAWS
+    from cnnir.passes.laws import LAWS
 
     if code is None:
-        listing = {**{c: e.title for c, e in CODES.items()}, **{n: law.statement for n, law in LAWS.items()}}
+        listing = {**{c: e.title for c, e in CODES.items()}, **{n: _page(law).splitlines()[2].strip() for n, law in LAWS.items()}}
         if as_json:
             emit_json("explain", {"codes": listing})
         else:
             click.echo("\n".join(f"{name:8} {title}" for name, title in listing.items()))
         return
     if code.lower() in LAWS:
-        law = LAWS[code.lower()]
-        text, document = law.page(), {"law": code.lower(), "statement": law.statement, "page": law.page()}
+        text = _page(LAWS[code.lower()])
+        document = {"law": code.lower(), "page": text}
     elif code.upper() in CODES:
         entry = CODES[code.upper()]
         text = f"{code.upper()}: {entry.title}\n\n{entry.explanation}"
@@ -46,6 +48,11 @@ def command(code: str | None, as_json: bool) -> None:
         emit_json("explain", document)
     else:
         click.echo(text)
+
+
+def _page(law: object) -> str:
+    """A law's page is the text above its code: the algebra, the proof, and when it must not fire."""
+    return (sys.modules[type(law).__module__].__doc__ or "").strip()
 
 
 def _indent(text: str) -> str:
