@@ -81,13 +81,13 @@ def pool_window(op: Pooling, data: TensorType) -> PoolWindow | None:
     if any(a is None for a in affine):
         return None
     rows, columns = (a for a in affine if a is not None)
-    ends = (op.pad[2], op.pad[3]) if isinstance(op, AvgPool) else (0, 0)
+    bottom, right = op.pad[2:] if isinstance(op, AvgPool) else (0, 0)
     return PoolWindow(
         kind=op.reduce,
         kernel=(windows[0].taps.shape[1], windows[1].taps.shape[1]),
         stride=(rows[0], columns[0]),
         output=(windows[0].outputs, windows[1].outputs),
-        pad=(rows[2], columns[2], *ends),
+        pad=(rows[2], columns[2], bottom, right),
         dilation=(rows[1], columns[1]),
         count_include_pad=isinstance(op, AvgPool) and op.count_include_pad,
     )

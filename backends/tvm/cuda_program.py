@@ -18,7 +18,8 @@ SOURCE, CUBIN, PTX = "kernels.cu", "kernels.cubin", "kernels.ptx"
 def open_machine(library: Path, threads: int, files: Mapping[str, bytes]) -> Machine:
     """Load a CUDA library on GPU 0; raises CnnirError (exit code 3) without a driver or without stored machine code."""
     if CUBIN not in files:
-        raise CnnirError(Diagnostic("C0505", "the package holds CUDA source only", help="compile with a CUDA tool-chain: pip install 'cnnir[cuda]'"), 3)
+        help = "compile with a CUDA tool-chain: pip install 'cnnir[cuda]'"
+        raise CnnirError(Diagnostic("C0505", "the package holds CUDA source only", help=help), 3)
     try:
         load_gpu_runtime()
     except RuntimeMissing as error:

@@ -42,7 +42,8 @@ class RuntimeMissing(RuntimeError):
 class Device(Protocol):
     """What `Machine` asks of a device: `tvm_ffi.device("cuda", 0)` fits."""
 
-    index: int
+    @property
+    def index(self) -> int: ...
 
     def dlpack_device_type(self) -> int: ...
 

@@ -34,17 +34,25 @@ _ARITHMETIC: Mapping[str, Builder] = {
     "select": lambda a, b, greater, otherwise: tirx.Select(a > b, greater, otherwise),
 }
 
-_C_NAMES = {"abs": "fabsf", "round": "rintf"}
-"""Primitives whose float function in C (and CUDA) is not `<name>f`."""
+_EXACT = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "round": "rint"}
+"""Primitives that are one correctly rounded function of C in any precision: cnnir's name -> C's."""
 
 
 def _c_function(name: str) -> Builder:
-    return lambda x: tirx.call_pure_extern(str(x.ty.dtype), _C_NAMES.get(name, name + "f"), x)
+    """The precise C function, `expf` or `exp`, one element at a time; 16-bit numbers go through float32 and back."""
+
+    def call(x: PrimExpr) -> PrimExpr:
+        dtype, stem = str(x.ty.dtype), _EXACT.get(name, name)
+        if dtype in ("float32", "float64"):
+            return tirx.call_pure_extern(dtype, stem + ("f" if dtype == "float32" else ""), x)
+        return tirx.Cast(dtype, tirx.call_pure_extern("float32", stem + "f", tirx.Cast("float32", x)))
+
+    return call
 
 
-def builders(kind: str) -> Mapping[str, Builder]:
-    """Primitive name -> TIR builder for a target kind: LLVM intrinsics and libm on `llvm`, precise C functions on `cuda`."""
-    if kind == "llvm":
+def builders(kind: str, dtype: str) -> Mapping[str, Builder]:
+    """Primitive name -> TIR builder: our vector functions and LLVM's for float32 on `llvm`, C functions for all else."""
+    if kind == "llvm" and dtype == "float32":
         return {**INTRINSICS, **_ARITHMETIC}
     return {**{name: _c_function(name) for name in INTRINSICS}, **_ARITHMETIC}
 
@@ -52,7 +60,7 @@ def builders(kind: str) -> Mapping[str, Builder]:
 def build(expr: Expr, variables: Sequence[PrimExpr], coefficients: Mapping[str, PrimExpr], kind: str) -> PrimExpr:
     """`expr` with `Var(i)` = variables[i] and `Param(role)` = coefficients[role], for a target kind."""
     dtype = str(variables[0].ty.dtype)
-    table = builders(kind)
+    table = builders(kind, dtype)
 
     def leaf(expression: Expr) -> PrimExpr:
         if isinstance(expression, Var):

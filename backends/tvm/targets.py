@@ -28,9 +28,10 @@ def parse_target(text: str, arch: str | None = None) -> TargetSpec:
     """Parse a target; raises CnnirError (exit code 2) for one that is malformed, 3 for a kind without code generation."""
     words = text.split()
     kind, options = (words[0], words[1:]) if words else ("", [])
-    found = dict(m.groups() for w in options if (m := re.fullmatch(r"-(mcpu|arch)=([\w.+-]+)", w)))
+    found = {m[1]: m[2] for w in options if (m := re.fullmatch(r"-(mcpu|arch)=([\w.+-]+)", w))}
     if not words or len(found) != len(options):
-        raise CnnirError(Diagnostic("C0507", f"malformed target `{text}`", help="for instance `llvm`, `llvm -mcpu=haswell`, `cuda -arch=sm_90`"), 2)
+        help = "for instance `llvm`, `llvm -mcpu=haswell`, `cuda -arch=sm_90`"
+        raise CnnirError(Diagnostic("C0507", f"malformed target `{text}`", help=help), 2)
     if kind not in ("llvm", "cuda"):
         raise CnnirError(Diagnostic("C0507", f"no code generation for target `{kind}`", help="`llvm` or `cuda`"), 3)
     return TargetSpec(kind, found.get("mcpu"), arch or found.get("arch") or DEFAULT_ARCH)

@@ -105,3 +105,40 @@ def test_avx2_code_gives_right_answers() -> None:
     got, expected = cnnir.compile(graph, "llvm -mcpu=haswell", threads=1)(feeds), cnnir.evaluate(graph, feeds)
     for output, array in expected.items():
         np.testing.assert_allclose(got[output], array, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_kernels_without_a_template_agree_with_the_reference(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plain kernels are what CUDA gets; here they run on the CPU, unscheduled."""
+    monkeypatch.setattr("cnnir.backends.tvm.blocked_regions.has_template", lambda graph, layer: False)
+    graph = network(NETWORKS[name])
+    feeds = random_feeds(graph.inputs, graph.ranges, seed=3)
+    got = cnnir.compile(graph, threads=1)(feeds)
+    for output, array in cnnir.evaluate(graph, feeds).items():
+        np.testing.assert_allclose(got[output], array, rtol=0, atol=2e-5 * max(1.0, float(np.abs(array).max())))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_has_cuda_source(name: str) -> None:
+    source = cnnir.emit(network(NETWORKS[name]), "cuda", "cuda")
+    assert "__global__" in source and "__expf" not in source and "__fmaf" not in source
+
+
+PLAIN = {
+    "rank 3": "x: f32[2, 4, 15]) { x -> relu -> neg -> softmax }",
+    "rank 5": "x: f32[1, 2, 3, 4, 5]) { x -> sigmoid -> flatten -> fc(3) }",
+    "double": "x: f64[1, 3, 9, 9]) { x -> conv(4, 3, pad=1) -> gelu -> maxpool(2) -> softplus -> round -> avgpool(2) }",
+    "half": "x: f16[1, 3, 9, 9]) { x -> relu -> maxpool(2) -> mul(0.5) -> tanh -> floor }",
+    "integers": "x: i8[1, 3, 9, 9]) { x -> relu -> maxpool(2) -> add(1) -> neg }",
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_other_ranks_and_dtypes_compile(name: str) -> None:
+    graph = network(PLAIN[name])
+    rng = np.random.default_rng(0)
+    feeds = {n: (rng.standard_normal(t.shape) * 40).astype(t.numpy) for n, t in graph.inputs.items()}
+    got = cnnir.compile(graph, threads=1)(feeds)
+    for output, array in cnnir.evaluate(graph, feeds).items():
+        assert got[output].dtype == array.dtype
+        np.testing.assert_allclose(got[output].astype(np.float64), array.astype(np.float64), rtol=1e-3 if array.dtype == np.float16 else 1e-5, atol=1e-4)
