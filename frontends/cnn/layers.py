@@ -18,7 +18,7 @@ from cnnir.ops.registry import OPS
 from . import ast
 from .arguments import Given, bind, match
 from .definitions import RESERVED, Definitions
-from .numbers import Text
+from .numbers import Text, Word
 from .problems import alike, refuse, refused_by_op, unsupported
 from .scope import Scope
 from .screen import MAX_LAYERS
@@ -48,6 +48,9 @@ class Layers:
         if self._count > MAX_LAYERS:
             raise refuse("C0105", f"the network is too large: more than {MAX_LAYERS:,} layers once written out", node.span)
         name = node.name.text
+        stranger = next((g for g in given if not g.key and isinstance(g.value, Word | Text)), None)
+        if stranger is not None and name in OPS and OPS[name].inputs[1] > 1:  # a tensor was meant: these take no words
+            raise refuse("C0305", f"there is no value called `{stranger.value}`", stranger.span, help=alike(stranger.value, scope.values))
         texts = {g.key: g for g in given if g.key and isinstance(g.value, Text)}
         types = [self.graph.type(v) for v in inputs]
         try:

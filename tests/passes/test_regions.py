@@ -149,7 +149,10 @@ def networks(draw: st.DrawFn) -> Graph:
 @given(networks(), st.integers(0, 99))
 def test_random_regions_answer_the_same(graph: Graph, seed: int) -> None:
     done = place(graph, "always")
-    known = graph["x"].op.attributes()["range"] or (-1e18, 1e18)  # beyond this products of the data are not finite any more
+    known: tuple[float, float] = graph["x"].op.attributes()["range"] or (
+        -1e18,
+        1e18,
+    )  # beyond this products of the data are not finite any more
     whole = done.decisions and len(done.decisions[0].site.region) == len(graph) - 2
     feeds = adversarial(SHAPE, Interval(*known, minus_zero=True), X, seed)
     compare(graph, done, (data for data in feeds if whole or _finite(graph, data)))

@@ -1,0 +1,225 @@
+"""Hostile and mistaken texts: each ends in diagnostics, quickly, and never in anything else."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnir.diagnostics import CnnirError, Diagnostic
+from cnnir.frontends import cnn
+from cnnir.render import render
+
+
+def network(body: str, before: str = "") -> str:
+    return f"{before}\nnetwork n(x: f32[1, 8, 9, 9]) {{\n{body}\n}}"
+
+
+def problems(text: str) -> list[Diagnostic]:
+    with pytest.raises(CnnirError) as caught:
+        cnn.parse(text)
+    assert caught.value.exit_code == 1
+    render(caught.value.diagnostics)
+    return list(caught.value.diagnostics)
+
+
+def doubling(n: int) -> str:
+    return "block b0 = relu -> relu\n" + "".join(f"block b{i + 1} = b{i} -> b{i}\n" for i in range(n))
+
+
+HOSTILE = {
+    "a chain of a million layers": (network("x" + " -> relu" * 1_000_000), "C0105"),
+    "a hundred thousand brackets": (network("x -> " + "[" * 100_000 + "relu" + "]" * 100_000), "C0105"),
+    "unclosed brackets": (network("x -> " + "[" * 900), "C0104"),
+    "a billion repetitions": (network("x -> [relu]*1000000000"), "C0105"),
+    "a name of a megabyte": (network("x -> " + "a" * 1_000_000), "C0105"),
+    "a quoted name of a megabyte": (network('x -> conv(8, 3, name="' + "a" * 1_000_000 + '")'), "C0105"),
+    "a number beyond float64": (network("x -> leaky(1e999)"), "C0106"),
+    "a product beyond float64": (network("x -> leaky(1e300*1e300)"), "C0106"),
+    "a product beyond int64": (network("x -> conv(9000000000*9000000000, 3)"), "C0106"),
+    "a hundred thousand digits": (network("x -> leaky(" + "1" * 100_000 + ")"), "C0106"),
+    "division by zero": (network("x -> leaky(1/0)"), "C0106"),
+    "not a number": (network("x -> leaky(nan + 1)"), "C0106"),
+    "NUL": (network("x -> \0relu"), "C0102"),
+    "text direction": (network("x -> relu # \u202e"), "C0102"),
+    "a look-alike name": (network("x -> r\u0435lu"), "C0102"),
+    "an escape that is none": (network(r'"\q" = x -> relu'), "C0102"),
+    "an escape beyond Unicode": (network(r'"\u{110000}" = x -> relu'), "C0102"),
+    "an unterminated string": (network('x -> conv(8, 3, weight="abc)'), "C0103"),
+    "a stray sign": (network("x -> relu @ 3"), "C0101"),
+    "a deep expression": (network("x -> f", "activation f(x) = " + "+".join("x" * 5000)), "C0105"),
+    "a hundred thousand signs": (network("x -> f", "activation f(x) = " + "-" * 100_000 + "x"), "C0105"),
+    "an expression that doubles": (network("x -> f9", "activation f0(x) = x*x\n" + "".join(f"activation f{i + 1}(x) = f{i}(x)*f{i}(x)\n" for i in range(60))), "C0105"),
+    "deep calls": (network("x -> f", "activation f(x) = " + "exp(" * 900 + "x" + ")" * 900), "C0105"),
+    "windows beyond memory": (network("x -> adaptive_avgpool(2000000000)"), "C0210"),
+    "pads beyond memory": (network("x -> maxpool(2000000000, pad=2000000000)"), "C0210"),
+    "channels beyond memory": (network("x -> conv(9000000000000000000, 3)"), "C0210"),
+    "a type beyond int64": ("network n(x: f32[2147483647, 2147483647, 2147483647]) { x }", "C0210"),
+    "nothing": ("", "C0307"),
+    "a web page": ("<!DOCTYPE html>\n<html></html>", "C0101"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_hostile_texts_end_in_one_diagnostic_quickly(what: str) -> None:
+    text, code = HOSTILE[what]
+    begin = time.perf_counter()
+    found = problems(text)
+    assert [d.code for d in found] == [code]
+    assert time.perf_counter() - begin < 10  # a second on an idle machine
+
+
+WRITTEN_OUT = {
+    "blocks that double": network("x -> b40", doubling(40)),
+    "repetitions of repetitions": network("x -> [[[relu]*999]*999]*999"),
+    "repetitions of nothing": network("x -> [[[b]*999]*999]*999", "block b() { in }"),
+    "statements without arrows": network("\n".join(f"a{i} = relu(x)" for i in range(2001))),
+}
+
+
+@pytest.mark.parametrize("what", WRITTEN_OUT)
+def test_what_grows_when_written_out_ends_at_the_cap(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the caps a hundredth of what they are, to keep the test short."""
+    import cnnir.frontends.cnn.elaborate as elaborate
+    import cnnir.frontends.cnn.layers as layers
+
+    monkeypatch.setattr(layers, "MAX_LAYERS", layers.MAX_LAYERS // 100)
+    monkeypatch.setattr(elaborate, "MAX_STEPS", elaborate.MAX_STEPS // 100)
+    assert {d.code for d in problems(WRITTEN_OUT[what])} == {"C0105"}
+
+
+def test_deep_nesting_within_the_cap_is_fine() -> None:
+    assert len(cnn.parse(network("x -> " + "[" * 990 + "relu" + "]" * 990))) == 2
+    assert len(cnn.parse(network("x -> conv(" + "(" * 990 + "8" + ")" * 990 + ", 1)"))) == 2
+    assert len(cnn.parse(network("relu(" * 990 + "x" + ")" * 990))) == 991
+    blocks = "block b0 = relu\n" + "".join(f"block b{i + 1} = b{i}\n" for i in range(1500))
+    assert len(cnn.parse(network("x -> b1500", blocks))) == 2
+
+
+MISTAKES = [
+    ("x -> reluu", "C0211", "reluu", "did you mean `relu`?"),
+    ("first = x -> relu\nfrist -> abs", "C0305", "frist", "did you mean `first`?"),
+    ("x -> conv(8, 3, pda=1)", "C0212", "pda=1", "did you mean `pad`?"),
+    ('x -> conv(8, 3, wieght="k")', "C0212", 'wieght="k"', "did you mean `weight`?"),
+    ('x -> relu(weight="k")', "C0212", 'weight="k"', "it has none"),
+    ("x -> conv(8)", "C0213", "conv(8)", "write `conv(out, kernel)`"),
+    ("x -> conv(8.5, 3)", "C0214", "8.5", None),
+    ("x -> conv(8, [3, 3, 3])", "C0214", "[3, 3, 3]", None),
+    ("x -> conv(8, 3, bias=maybe)", "C0214", "bias=maybe", None),
+    ("x -> gelu(form=tan)", "C0214", "form=tan", "did you mean `tanh`?"),
+    ("x -> relu(3)", "C0215", "3", None),
+    ("x -> conv(8, 3, out=8)", "C0216", "out=8", None),
+    ("x -> maxpool(0)", "C0206", "maxpool(0)", None),
+    ("x -> maxpool(2, stride=0)", "C0206", "maxpool(2, stride=0)", None),
+    ("x -> conv(8, 3, pad=-1)", "C0206", "conv(8, 3, pad=-1)", "crop with `slice` instead"),
+    ("x -> conv(8, 0, pad=same)", "C0206", "pad=same", None),
+    ("x -> clip(1, 0)", "C0206", "clip(1, 0)", None),
+    ("x -> fc(3)", "C0202", "fc(3)", "put `flatten` in front of it"),
+    ("relu", "C0305", "relu", "write `x -> relu`"),
+    ("relu()", "C0201", "relu()", "write `x -> relu()`"),
+    ("add(1, 2)", "C0201", "add(1, 2)", "write `x -> add(1, 2)`"),
+    ("x -> add", "C0201", "add", None),
+    ("x + x", "C0220", "x + x", "write `add(a, b)`, `mul(a, b)`, ..."),
+    ("in -> relu", "C0305", "in", None),
+    ("3 -> relu", "C0214", "3", None),
+    ("a = x -> relu; a = x -> abs", "C0306", "a", None),
+    ('x -> conv(8, 1, name="k") -> conv(8, 1, name="k")', "C0306", 'name="k"', None),
+    ("return x, x", "C0306", "x", None),
+    ("return x\nx -> relu", "C0303", "return x", None),
+    ("p, q = x -> split(2)", "C0220", "p, q = x -> split(2)", None),
+    ('x -> onnx.Op{alpha=1}', "C0220", "onnx.Op{alpha=1}", None),
+    ("x -> resize", "C0220", "resize", None),
+    ("x -> input", "C0211", "input", None),
+    ("x -> [relu]*-1", "C0101", "-", None),
+    ("x -> [relu]*(0-1)", "C0214", "0-1", None),
+    ("x -> [relu]*1.5", "C0214", "1.5", None),
+    ("weights = x -> relu", "C0101", "weights", '`weights` is a word of the language; to use it as a name, quote it: `"weights"`'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "code", "piece", "help"), MISTAKES, ids=[m[0] for m in MISTAKES])
+def test_mistakes_are_pointed_at(body: str, code: str, piece: str, help: str | None) -> None:
+    (found,) = problems(network(body))
+    primary = [label.span.text for label in found.labels if label.primary]
+    assert (found.code, primary, found.help) == (code, [piece], help)
+
+
+ITEMS = [
+    ("block b(c) = conv(c, 1)\nnetwork n(x: f32[1, 2]) { x -> b }", "C0213", "b"),
+    ("block b(c) = conv(c, 1)\nnetwork n(x: f32[1, 2]) { x -> b(same) }", "C0214", "same"),
+    ("block b(c) = conv(c, 1)\nnetwork n(x: f32[1, 2]) { x -> b(2, 3) }", "C0215", "3"),
+    ("block b() { return in }\nnetwork n(x: f32[1, 2]) { x -> b }", "C0303", "return in"),
+    ("block b(c) { c = in -> relu }\nnetwork n(x: f32[1, 2]) { x -> b(1) }", "C0306", "c"),
+    ("block b = relu\nblock b = abs", "C0306", "b"),
+    ("block b = relu\nnetwork n(x: f32[1, 2]) { add(x, b) }", "C0305", "b"),
+    ("network n(x: f32[1]) { x }\nnetwork n(x: f32[1]) { x }", "C0306", "n"),
+    ('weights "a"\nweights "b"\nnetwork n(x: f32[1]) { x }', "C0306", 'weights "b"'),
+    ("activation relu(x) = x", "C0306", "relu"),
+    ("activation f(x, y) = x", "C0220", "y"),
+    ("activation f(x) = y", "C0305", "y"),
+    ("activation f(x) = relu", "C0305", "relu"),
+    ("activation f(x) = reluu(x)", "C0211", "reluu"),
+    ("activation f(x) = prelu(x)", "C0219", "prelu"),
+    ("activation f(x) = max(x)", "C0201", "max(x)"),
+    ("activation f(x) = clip(x, 1, 0)", "C0206", "clip(x, 1, 0)"),
+    ("activation f(x) = x -> relu", "C0101", "->"),
+    ("network n(x: f33[1]) { x }", "C0218", "f33[1]"),
+    ("network n(x: f32[N]) { x }", "C0220", "N"),
+    ("network n(x: f32[1, -1]) { x }", "C0210", "-1"),
+    ("network n(x: f32[1], x: f32[1]) { x }", "C0306", "x"),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "piece"), ITEMS, ids=[i[0] for i in ITEMS])
+def test_wrong_definitions_are_pointed_at(text: str, code: str, piece: str) -> None:
+    found = problems(text)[0]
+    assert (found.code, next(label.span.text for label in found.labels if label.primary)) == (code, piece)
+
+
+def test_independent_errors_are_reported_together_and_their_echoes_are_not() -> None:
+    text = network("a = x -> relux\nb = x -> conv(8, 99)\nc = add(a, b)\nc -> q\nx -> f -> r", "activation f(x) = g(x)")
+    assert [d.code for d in problems(text)] == ["C0211", "C0211", "C0203"]
+
+
+def test_reporting_stops_somewhere() -> None:
+    assert 20 <= len(problems(network("q -> relu\n" * 5000))) <= 25
+
+
+def test_the_producer_of_an_unfit_input_is_shown() -> None:
+    (found,) = problems(network("a = x -> conv(3, 1)\nb = a -> relu\nconcat(x, b, axis=2)"))
+    assert [(label.span.text, label.text, label.primary) for label in found.labels] == [
+        ("concat(x, b, axis=2)", "", True),
+        ("relu", "this is f32[1, 3, 9, 9]", False),
+    ]
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.cnn")
+    for path in (tmp_path / "missing.cnn", tmp_path, tmp_path / "fifo.cnn", Path("/dev/zero"), tmp_path / ("a" * 5000)):
+        with pytest.raises(CnnirError, match="C0401") as caught:
+            cnn.load(path)
+        assert caught.value.exit_code == 2
+
+
+def test_text_that_is_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "a.cnn").write_bytes(b"network n(x: f32[1]) {\n  x -> \xffrelu }")
+    with pytest.raises(CnnirError, match="C0107") as caught:
+        cnn.load(tmp_path / "a.cnn")
+    assert caught.value.diagnostics[0].labels[0].span.location.endswith("a.cnn:2:8")
+
+
+PIECES = ["network n(x: f32[1, 4, 8, 8]) {", "}", "\n", "x", " -> ", "relu", "conv(2, 3)", "[", "]*2", "(", ")", "block b = ", "activation f(x) = ", "+", "-", "3", "=", ",", ";", '"', "in", "return ", "#"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=25).map("".join)))
+def test_any_text_gives_a_network_or_diagnostics(text: str) -> None:
+    try:
+        cnn.parse(text)
+    except CnnirError as error:
+        assert error.diagnostics
+        render(error.diagnostics)
