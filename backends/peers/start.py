@@ -21,7 +21,7 @@ def start_peers(stack: ExitStack, graph: Graph, feeds: Mapping[str, Array], name
     The peers and the model's file live until `stack` is closed. Outputs are called as in the graph. Raises CnnirError,
     before anything is started where a name is unknown.
     """
-    from cnnir.backends.onnx_export import save
+    from ..onnx_export import save
 
     wanted = list(dict.fromkeys(v for name in names for v in variants(name)))
     model = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cnnir-onnx-"))) / "network.onnx"
