@@ -86,7 +86,9 @@ def bind(op: type[Op], name: str, given: Sequence[Given], data: TensorType | Non
 
 def _usage(op: type[Op], name: str) -> str:
     """How the op is written, with the arguments it cannot do without."""
-    needed = [f.name for f in dataclasses.fields(op) if f.default is dataclasses.MISSING and not getattr(f.metadata.get("axes"), "like", "")]
+    needed = [
+        f.name for f in dataclasses.fields(op) if f.default is dataclasses.MISSING and not getattr(f.metadata.get("axes"), "like", "")
+    ]
     return f"write `{name}({', '.join(needed)})`"
 
 

@@ -44,7 +44,7 @@ class Builder(Transformer_NonRecursive[Token, ast.File]):
                 return chr(int(code, 16))
             if plain in _PLAIN:
                 return _PLAIN[plain]
-            raise refuse("C0102", f"`{match.group()}` is not an escape", span, help=r'escapes are `\"`, `\\`, `\n`, `\t` and `\u{2713}`')
+            raise refuse("C0102", f"`{match.group()}` is not an escape", span, help=r"escapes are `\"`, `\\`, `\n`, `\t` and `\u{2713}`")
 
         return _ESCAPE.sub(character, text[1:-1])
 

@@ -52,7 +52,9 @@ def _collect(item: ast.Item, found: Definitions, spans: dict[str, Span]) -> None
     name = item.name.text
     if isinstance(item, ast.NetworkDeclaration):
         if name in found.networks:
-            raise refuse("C0306", f"network `{name}` is defined twice", item.name.span, "", None, first_written(found.networks[name].name.span))
+            raise refuse(
+                "C0306", f"network `{name}` is defined twice", item.name.span, "", None, first_written(found.networks[name].name.span)
+            )
         found.networks[name] = item
         return
     if name in spans:
@@ -78,5 +80,10 @@ def choose(found: Definitions, network: str | None, everything: Span) -> ast.Net
     if network is not None:
         raise CnnirError(Diagnostic("C0307", f"there is no network called `{network}`", help=alike(network, found.networks)), exit_code=2)
     if not found.networks:
-        raise refuse("C0307", "the text defines no network", Span(everything.source, 0, 0), help="write `network name(x: f32[1, 3, 8, 8]) { x -> relu }`")
+        raise refuse(
+            "C0307",
+            "the text defines no network",
+            Span(everything.source, 0, 0),
+            help="write `network name(x: f32[1, 3, 8, 8]) { x -> relu }`",
+        )
     return list(found.networks.values())[-1]

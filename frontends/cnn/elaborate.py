@@ -11,10 +11,10 @@ from cnnir.ir.graph import Graph, Value
 from . import ast
 from .arguments import Given, match
 from .declarations import declare_inputs
-from .definitions import Definitions, choose, collect
+from .definitions import choose, collect
 from .layers import Layers
 from .numbers import datum, number
-from .problems import alike, refuse, unsupported
+from .problems import refuse, unsupported
 from .scope import Scope
 from .stored import open_weights
 from .trampoline import Task, run
@@ -94,10 +94,10 @@ class Elaborator:
         return statement.text if isinstance(statement, ast.Name) else "output"
 
     def _return(self, statement: ast.Return, graph: Graph, scope: Scope) -> Task[None]:
-        for number, result in enumerate(statement.results, start=1):
+        for place, result in enumerate(statement.results, start=1):
             value: Value = yield self._tensor(result.value, scope)
             written = result.name or (result.value if isinstance(result.value, ast.Name) else None)
-            name = written.text if written else f"output{number}" if len(statement.results) > 1 else "output"
+            name = written.text if written else f"output{place}" if len(statement.results) > 1 else "output"
             if name in graph.results:
                 raise refuse("C0306", f"two outputs are called `{name}`", result.span)
             graph.results[name] = value
@@ -131,7 +131,9 @@ class Elaborator:
             value: Value = yield self._tensor(node.head, scope)
             return (yield self._chain(node.steps, value, scope))
         if isinstance(node, ast.Arithmetic):
-            raise refuse("C0220", "arithmetic signs between tensors are not supported yet", node.span, help="write `add(a, b)`, `mul(a, b)`, ...")
+            raise refuse(
+                "C0220", "arithmetic signs between tensors are not supported yet", node.span, help="write `add(a, b)`, `mul(a, b)`, ..."
+            )
         raise refuse("C0214", "expected a tensor", node.span)
 
     def _chain(self, steps: Sequence[ast.Step], value: Value, scope: Scope) -> Task[Value]:
@@ -184,7 +186,9 @@ class Elaborator:
         if len(inputs) != 1:
             raise refuse("C0201", f"block `{name}` takes one input, got {len(inputs)}", node.span)
         if self._open and self._found.order[name] >= self._found.order[self._open[-1]]:
-            raise refuse("C0308", f"block `{name}` is used before its definition ends", node.span, help="a block may use the blocks above it")
+            raise refuse(
+                "C0308", f"block `{name}` is used before its definition ends", node.span, help="a block may use the blocks above it"
+            )
         sizes = self._sizes(block, given, node.span)
         inner = Scope(f"{scope.next_name(name)}/", sizes, inputs[0])
         self._open.append(name)
@@ -204,7 +208,9 @@ class Elaborator:
         found = match(names, block.name.text, given, span)
         missing = next((n for n in names if n not in found), None)
         if missing is not None:
-            raise refuse("C0213", f"block `{block.name.text}` needs `{missing}`", span, help=f"write `{block.name.text}({', '.join(names)})`")
+            raise refuse(
+                "C0213", f"block `{block.name.text}` needs `{missing}`", span, help=f"write `{block.name.text}({', '.join(names)})`"
+            )
         sizes: dict[str, int | float] = {}
         for name, argument in found.items():
             if not isinstance(argument.value, int | float):

@@ -141,5 +141,3 @@ def _primitive(node: ast.Call, x: str, earlier: Mapping[str, UserActivation | No
     for argument in node.arguments:
         args.append((yield _expression(argument.value, x, earlier)))
     return apply(name, *args)
-
-

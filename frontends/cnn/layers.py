@@ -24,7 +24,7 @@ from .scope import Scope
 from .screen import MAX_LAYERS
 from .stored import StoredWeights
 
-PLANNED = frozenset("conv_transpose pad split slice reshape transpose resize cast quantize dequantize".split())
+PLANNED = frozenset(["conv_transpose", "pad", "split", "slice", "reshape", "transpose", "resize", "cast", "quantize", "dequantize"])
 """Ops of the language that are to come."""
 SUGAR = frozenset({"depthwise"})
 

@@ -29,9 +29,9 @@ class LineRule:
                 if token.type == "_SEMICOLON" or not (open_brackets and open_brackets[-1] != "LBRACE"):
                     pending = pending if pending is not None and pending.type == "_SEMICOLON" else token
                 continue
-            if pending is not None and not fresh and token.type != "RBRACE":
-                if pending.type == "_SEMICOLON" or token.type != "_ARROW":
-                    yield Token.new_borrow_pos("_SEP", pending.value, pending)
+            ends = pending is not None and (pending.type == "_SEMICOLON" or token.type != "_ARROW")
+            if pending is not None and ends and not fresh and token.type != "RBRACE":
+                yield Token.new_borrow_pos("_SEP", pending.value, pending)
             pending = None
             if token.type in _OPENING:
                 open_brackets.append(token.type)

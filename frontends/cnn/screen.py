@@ -62,7 +62,9 @@ def _scan(source: Source) -> None:
         tokens += 1
         arrows += kind == "arrow"
         if arrows > MAX_LAYERS or tokens > MAX_TOKENS:
-            raise refuse("C0105", f"the network is too large: more than {MAX_LAYERS:,} layers", Span(source, start, place), "the limit is here")
+            raise refuse(
+                "C0105", f"the network is too large: more than {MAX_LAYERS:,} layers", Span(source, start, place), "the limit is here"
+            )
         if kind in ("name", "string") and place - start > MAX_NAME:
             raise refuse("C0105", f"a name of {place - start:,} characters; {MAX_NAME:,} are allowed", Span(source, start, place))
         if kind == "number" and place - start > MAX_DIGITS:

@@ -43,7 +43,12 @@ def open_weights(line: ast.WeightsFile, folder: Path | None) -> StoredWeights:
     """Read the header of a weights file; raises CnnirError where it lies outside the folder or is not a safetensors file."""
     written, span = line.path.text, line.span
     if folder is None:
-        raise refuse("C0401", f"`{written}` cannot be found: this text is not in a file", span, help="load the network from a file beside its weights")
+        raise refuse(
+            "C0401",
+            f"`{written}` cannot be found: this text is not in a file",
+            span,
+            help="load the network from a file beside its weights",
+        )
     root = folder.resolve()
     outside = "\0" in written or "\\" in written or Path(written).is_absolute() or ":" in written
     path = None if outside else (root / written).resolve()

@@ -17,7 +17,8 @@ from .lines import LineRule
 from .screen import screen
 
 _SPELLING = {
-    "_SEP": "a new line", "_ARROW": "`->`", "NAME": "a name", "NUMBER": "a number", "STRING": "a quoted name", "$END": "the end of the file",
+    "_SEP": "a new line", "_ARROW": "`->`", "NAME": "a name", "NUMBER": "a number", "STRING": "a quoted name",
+    "$END": "the end of the file",
     "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`", "LBRACE": "`{`", "RBRACE": "`}`", "COMMA": "`,`", "COLON": "`:`",
     "EQUAL": "`=`", "PLUS": "`+`", "MINUS": "`-`", "TIMES": "`*`", "OVER": "`/`",
 }  # fmt: skip

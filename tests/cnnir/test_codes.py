@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import cnnir
 from cnnir.codes import CODES
 from cnnir.diagnostics import CnnirError
 from cnnir.frontends import cnn
@@ -36,7 +35,13 @@ def test_every_code_in_the_sources_is_documented() -> None:
     import cnnir.passes
 
     folders = [Path(inspect.getfile(m)).parent for m in (cnnir, cnnir.frontends, cnnir.passes, cnnir.backends)]
-    used = {c for f in folders for p in f.rglob("*.py") if p.name != "codes.py" for c in re.findall(r'"(C0\d{3})"', p.read_text(encoding="utf-8"))}
+    used = {
+        c
+        for f in folders
+        for p in f.rglob("*.py")
+        if p.name != "codes.py"
+        for c in re.findall(r'"(C0\d{3})"', p.read_text(encoding="utf-8"))
+    }
     assert used - CODES.keys() == set()
     assert CODES.keys() - used == set(), "documented, used nowhere"
 

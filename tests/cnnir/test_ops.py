@@ -16,7 +16,17 @@ from cnnir.ops.base import Op
 from cnnir.ops.convolution import Conv, Dense
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.piecewise import PRelu
-from cnnir.ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, GlobalMinPool, MaxPool, MinPool, flipped
+from cnnir.ops.pooling import (
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
+    AvgPool,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    GlobalMinPool,
+    MaxPool,
+    MinPool,
+    flipped,
+)
 from cnnir.ops.registry import OPS
 from cnnir.ops.tensor import Concat, Flatten, Lrn, Softmax
 from cnnir.ops.window import output_size, same_pads
@@ -37,8 +47,10 @@ def data(*shape: int) -> Array:
     return RNG.standard_normal(shape).astype(np.float32)
 
 
-def conv_by_loops(x: Array, w: Array, b: float, stride: tuple[int, int], pad: tuple[int, int, int, int], dilation: tuple[int, int], groups: int) -> Array:
-    n, c, h, width = x.shape
+def conv_by_loops(
+    x: Array, w: Array, b: float, stride: tuple[int, int], pad: tuple[int, int, int, int], dilation: tuple[int, int], groups: int
+) -> Array:
+    n, _, h, width = x.shape
     out, per, kh, kw = w.shape
     top, left, bottom, right = pad
     oh = (h + top + bottom - dilation[0] * (kh - 1) - 1) // stride[0] + 1
@@ -57,7 +69,12 @@ def conv_by_loops(x: Array, w: Array, b: float, stride: tuple[int, int], pad: tu
 
 @pytest.mark.parametrize(
     ("stride", "pad", "dilation", "groups"),
-    [((1, 1), (0, 0, 0, 0), (1, 1), 1), ((2, 1), (1, 0, 2, 1), (1, 1), 1), ((1, 2), (1, 1, 1, 1), (2, 1), 2), ((1, 1), (2, 2, 2, 2), (2, 2), 4)],
+    [
+        ((1, 1), (0, 0, 0, 0), (1, 1), 1),
+        ((2, 1), (1, 0, 2, 1), (1, 1), 1),
+        ((1, 2), (1, 1, 1, 1), (2, 1), 2),
+        ((1, 1), (2, 2, 2, 2), (2, 2), 4),
+    ],
 )
 def test_convolution_sums_what_it_says(stride: Any, pad: Any, dilation: Any, groups: int) -> None:
     x, w = data(2, 4, 6, 7), data(8, 4 // groups, 3, 2)
@@ -73,7 +90,9 @@ def test_convolution_in_one_and_three_dimensions() -> None:
     assert run(Conv(1, (3, 3, 3), (1,) * 3, (0,) * 6, (1,) * 3, bias=False), ones, weight=np.ones((1, 2, 3, 3, 3), np.float32)).item() == 54
 
 
-def pool_by_loops(x: Array, kernel: int, stride: int, pad: tuple[int, int], dilation: int, ceil: bool, how: str, count_pad: bool = False) -> list[float]:
+def pool_by_loops(
+    x: Array, kernel: int, stride: int, pad: tuple[int, int], dilation: int, ceil: bool, how: str, count_pad: bool = False
+) -> list[float]:
     """One axis, after PyTorch's documentation."""
     n, span = len(x), dilation * (kernel - 1) + 1
     rounded = math.ceil if ceil else math.floor
@@ -91,7 +110,9 @@ def pool_by_loops(x: Array, kernel: int, stride: int, pad: tuple[int, int], dila
     return found
 
 
-WINDOWS = [(k, s, p, d, c) for k, s, p, d, c in itertools.product((2, 3), (1, 2, 3), ((0, 0), (1, 1), (0, 1), (1, 0)), (1, 2), (False, True))]
+WINDOWS = [
+    (k, s, p, d, c) for k, s, p, d, c in itertools.product((2, 3), (1, 2, 3), ((0, 0), (1, 1), (0, 1), (1, 0)), (1, 2), (False, True))
+]
 
 
 @pytest.mark.parametrize(("kernel", "stride", "pad", "dilation", "ceil"), WINDOWS)
@@ -193,8 +214,8 @@ KNOWN = {
     "asin": math.asin, "acos": math.acos, "acosh": math.acosh, "atanh": math.atanh,
 }  # fmt: skip
 DOMAIN = {
-    **{n: (0.01, 9.0) for n in ("log", "log1p", "sqrt", "rsqrt", "reciprocal")},
-    **{n: (-0.99, 0.99) for n in ("asin", "acos", "atanh")}, "acosh": (1.01, 9.0), "tan": (-1.4, 1.4),
+    **dict.fromkeys(("log", "log1p", "sqrt", "rsqrt", "reciprocal"), (0.01, 9.0)),
+    **dict.fromkeys(("asin", "acos", "atanh"), (-0.99, 0.99)), "acosh": (1.01, 9.0), "tan": (-1.4, 1.4),
 }  # fmt: skip
 
 

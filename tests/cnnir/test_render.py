@@ -37,7 +37,17 @@ def test_lines_that_are_left_out_and_notes() -> None:
     source = Source("a.cnn", "one\ntwo\nthree\nfour")
     labels = (at("", "four", source=source), at("", "one", "first", False, source))
     lines = render_text(Diagnostic("C0306", "twice", labels, ("because",), severity="warning")).splitlines()
-    assert lines == ["warning[C0306]: twice", " --> a.cnn:4:1", "  |", "1 | one", "  | --- first", "...", "4 | four", "  | ^^^^", "  = note: because"]
+    assert lines == [
+        "warning[C0306]: twice",
+        " --> a.cnn:4:1",
+        "  |",
+        "1 | one",
+        "  | --- first",
+        "...",
+        "4 | four",
+        "  | ^^^^",
+        "  = note: because",
+    ]
 
 
 def test_two_labels_on_one_line_are_underlined_apart() -> None:

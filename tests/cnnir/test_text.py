@@ -81,7 +81,10 @@ def attach(graph: Graph, op: Op, inputs: list[Value], key: str | None) -> Value:
 @st.composite
 def graphs(draw: Any) -> Graph:
     graph = Graph(draw(names))
-    values = [graph.add_input(n, TensorType("f32", (1, 4, 8, 8)), draw(st.sampled_from([None, (0.0, 1.0), (-1e-7, float("inf"))]))) for n in draw(st.sampled_from([["x"], ["in", "a b"], ["relu", "x/0:1"]]))]
+    values = [
+        graph.add_input(n, TensorType("f32", (1, 4, 8, 8)), draw(st.sampled_from([None, (0.0, 1.0), (-1e-7, float("inf"))])))
+        for n in draw(st.sampled_from([["x"], ["in", "a b"], ["relu", "x/0:1"]]))
+    ]
     for _ in range(draw(st.integers(0, 8))):
         value = values[draw(st.integers(0, len(values) - 1))]
         kind = draw(st.integers(0, 5))
@@ -93,7 +96,11 @@ def graphs(draw: Any) -> Graph:
                 values.append(attach(graph, Concat(), [value, value, *(v for v in values[:2] if graph.type(v) == graph.type(value))], None))
             else:
                 op = draw(steps())
-                op = Conv(graph.type(value).channels, (3, 3), pad=(1, 1, 1, 1), groups=graph.type(value).channels) if op == "depthwise" else op
+                op = (
+                    Conv(graph.type(value).channels, (3, 3), pad=(1, 1, 1, 1), groups=graph.type(value).channels)
+                    if op == "depthwise"
+                    else op
+                )
                 values.append(attach(graph, op, [value], draw(st.sampled_from([None, None, "conv2", "k\n\u202e"]))))
         except Exception as error:
             if type(error).__name__ != "OpError":

@@ -229,7 +229,7 @@ def test_a_broken_weights_file_is_refused(tmp_path: Path) -> None:
         ("3", Const(3.0)),
         ("-3", Const(-3.0)),
         ("-x", -X),
-        ("--x", -(-X)),
+        ("--x", apply("neg", -X)),
         ("neg(3)", apply("neg", 3)),
         ("1 - x*2/3 + x", 1 - X * 2 / 3 + X),
         ("x - (x - 1)", X - (X - 1)),
@@ -250,7 +250,11 @@ def test_activations_use_earlier_ones() -> None:
     assert isinstance(found, UserActivation) and found.body == (X + 1 + 1) * X
     assert isinstance(found.body, Apply)
     values = np.array([-2, 0, 3], np.float32)
-    assert evaluate(cnn.parse("activation g(x) = (x + 2) * x\nnetwork n(x: f32[3]) { x -> g }"), {"x": values})["output"].tolist() == [0, 0, 15]
+    assert evaluate(cnn.parse("activation g(x) = (x + 2) * x\nnetwork n(x: f32[3]) { x -> g }"), {"x": values})["output"].tolist() == [
+        0,
+        0,
+        15,
+    ]
 
 
 def test_every_layer_points_at_its_text() -> None:
