@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cnnir.decisions import Certificate, Decision, Optimized, Site, Verdict
+from cnnir.decisions import Decision, Optimized, Site, Verdict
 from cnnir.ir.graph import Graph, Layer
 from cnnir.ir.verify import verify
 from cnnir.ops.pooling import Pooling
@@ -60,7 +60,7 @@ def _decide(around: Surroundings, pool: Layer, place: Place, exactness: Exactnes
             refused.append(_refused(site.decided, answer))
             continue
         law, proof = answer
-        verdict, reason = _verdict(graph, site.decided, place, price, proof.certificate)
+        verdict, reason = _verdict(graph, site.decided, place, price, law)
         if verdict == "moved":
             law.rewrite(graph, site)
             around.exchanged(pool, region)
@@ -84,13 +84,14 @@ def _refused(site: Site, refusal: Refusal) -> Decision:
     return Decision(site, refusal.law, "refused", refusal.reason, witness=refusal.witness, condition=refusal.condition)
 
 
-def _verdict(graph: Graph, site: Site, place: Place, price: PriceModel, proof: Certificate) -> tuple[Verdict, str]:
+def _verdict(graph: Graph, site: Site, place: Place, price: PriceModel, law: Law) -> tuple[Verdict, str]:
+    proven = f"law {law.name}: {' -> '.join(site.region)} is {law.words}"
     if place == "never":
         return "kept", "place=never"
     if place == "always":
-        return "moved", f"law {proof.law}"
+        return "moved", proven
     cost = price.saving(graph, site)
-    return ("moved", f"law {proof.law}: {cost}") if cost.saves else ("kept", f"saves nothing: {cost}")
+    return ("moved", f"{proven}; {cost}") if cost.saves else ("kept", f"saves nothing: {cost}")
 
 
 def _nothing_to_move(graph: Graph, pool: Layer, blocked: Blocked) -> list[Decision]:

@@ -48,7 +48,9 @@ class Surroundings:
         return self._suspects
 
     def _separates(self, layer: Layer, known: bool) -> bool:
-        if not isinstance(layer.op, Elementwise) or not layer.type.is_float:
+        if not isinstance(layer.op, Elementwise):
+            return layer.op.separates_zeros
+        if not layer.type.is_float:
             return False
         of = precision(layer.type.dtype)
         data = self.graph.data(layer.name)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, leaves
 
-from .fact import Fact, constant, identity, nothing, worst
+from .fact import Fact, Grade, constant, identity, nothing, worst
 from .interval import Interval
 from .lattice import LEVEL, UNKNOWN, glue
 from .precision import Precision
 from .transfer import apply, seam
 
 Coefficients = Mapping[str, Interval]
+_NOTHING = nothing(Interval(-math.inf, math.inf, True, True))
 DEPTH = 40
 """Selects inside selects beyond this are not looked into."""
-WORK = 20_000
+WORK = 5_000
 """Primitive applications after which an analysis gives up with UNKNOWN."""
 SPLITS = 9
 """Most points at which a range is cut to find the direction piece by piece."""
+
+
+class _TooMuchWork(Exception):
+    """The formula is too large, or its selects are nested too deeply, to be worth more time."""
 
 
 class Analysis:
@@ -33,6 +39,12 @@ class Analysis:
 
     def on(self, expr: Expr, domain: Interval) -> Fact:
         """Facts of `expr` as a function of Var(0) in `domain`; where they say little, the range is cut and glued."""
+        try:
+            return self._on(expr, domain)
+        except _TooMuchWork:
+            return _NOTHING
+
+    def _on(self, expr: Expr, domain: Interval) -> Fact:
         fact = self._direct(expr, domain, 0)
         if (fact.direction.is_monotone and not fact.range.nan) or domain.is_point:
             return fact
@@ -45,14 +57,25 @@ class Analysis:
 
     def several(self, expr: Expr, arguments: Sequence[Fact]) -> Fact:
         """Facts of `expr` where Var(i) has the facts `arguments[i]`, all functions of one variable."""
-        return self._fold(expr, lambda i: arguments[i], lambda node, args: nothing(args[2].range.hull(args[3].range)))
+
+        def select(node: Apply, _a: Fact, _b: Fact) -> Fact:
+            return nothing(branch(node.args[2]).range.hull(branch(node.args[3]).range))
+
+        def branch(part: Expr) -> Fact:
+            return self._fold(part, lambda i: arguments[i], select)
+
+        try:
+            return branch(expr)
+        except _TooMuchWork:
+            return _NOTHING
 
     def _direct(self, expr: Expr, domain: Interval, depth: int) -> Fact:
-        fact = self._fold(expr, lambda _i: identity(domain), lambda node, args: self._select(node, args, domain, depth))
+        fact = self._fold(expr, lambda _i: identity(domain), lambda node, a, b: self._select(node, a, b, domain, depth))
         direction = fact.direction.within(domain.lo, domain.hi)
         return Fact(direction, fact.range, fact.grade, fact.linear, fact.bound)
 
-    def _fold(self, expr: Expr, variable: Callable[[int], Fact], select: Callable[[Apply, Sequence[Fact]], Fact]) -> Fact:
+    def _fold(self, expr: Expr, variable: Callable[[int], Fact], select: Callable[[Apply, Fact, Fact], Fact]) -> Fact:
+        """Facts bottom-up. The branches of a select are left to `select`, which knows on what part of the range they count."""
         done: dict[int, Fact] = {}
         variables: dict[int, Fact] = {}
         stack: list[tuple[Expr, bool]] = [(expr, False)]
@@ -60,14 +83,16 @@ class Analysis:
             node, ready = stack.pop()
             if id(node) in done:
                 continue
+            chooses = isinstance(node, Apply) and node.primitive.name == "select"
             if isinstance(node, Apply) and not ready:
                 stack.append((node, True))
-                stack.extend((a, False) for a in node.args)
-                continue
-            if isinstance(node, Apply):
+                stack.extend((a, False) for a in (node.args[:2] if chooses else node.args))
+            elif isinstance(node, Apply):
                 self._work += 1
-                args = [done[id(a)] for a in node.args]
-                done[id(node)] = select(node, args) if node.primitive.name == "select" else apply(node.primitive, args, self.precision)
+                if self._work > WORK:
+                    raise _TooMuchWork
+                args = [done[id(a)] for a in (node.args[:2] if chooses else node.args)]
+                done[id(node)] = select(node, *args) if chooses else apply(node.primitive, args, self.precision)
             elif isinstance(node, Var):
                 done[id(node)] = variables.setdefault(node.index, variable(node.index))
             else:
@@ -84,27 +109,29 @@ class Analysis:
 
     # -- select: two pieces and the seam between them ---------------------------------------------------------------
 
-    def _select(self, node: Apply, args: Sequence[Fact], domain: Interval, depth: int) -> Fact:
+    def _select(self, node: Apply, a: Fact, b: Fact, domain: Interval, depth: int) -> Fact:
         """select(a > b, p, q): p where a > b. Where the comparison changes once, each branch is analysed on its part of
         the domain, and the seam is checked on the two neighbouring floats where it changes."""
-        a, b, p, q = args
-        grade, _bound = worst(a, b)
-        if a.range.nan or b.range.nan or depth >= DEPTH or self._work > WORK:
-            return nothing(p.range.hull(q.range))
-        if a.range.lo > b.range.hi:
-            return p
-        if a.range.hi <= b.range.lo:
-            return q
-        both = Fact(p.direction.join(q.direction), p.range.hull(q.range), max(grade, *worst(p, q)[:1]), bound=worst(p, q)[1])
-        if a.direction.is_constant and b.direction.is_constant:
-            return both
-        rises = a.direction.is_up and b.direction.is_down
-        falls = a.direction.is_down and b.direction.is_up
-        if not rises and not falls:
-            return nothing(both.range)
-        last = self._threshold(node, domain, rises)
-        if last is None:
-            return nothing(both.range)
+        if depth >= DEPTH:
+            raise _TooMuchWork
+        if not (a.range.nan or b.range.nan):
+            if a.range.lo > b.range.hi:
+                return self._direct(node.args[2], domain, depth + 1)
+            if a.range.hi <= b.range.lo:
+                return self._direct(node.args[3], domain, depth + 1)
+            rises = a.direction.is_up and b.direction.is_down
+            falls = a.direction.is_down and b.direction.is_up
+            last = self._threshold(node, domain, rises) if rises != falls else None
+            if last is not None:
+                return self._joined(node, last, rises, worst(a, b)[0], domain, depth)
+        p, q = (self._direct(branch, domain, depth + 1) for branch in node.args[2:])
+        if a.direction.is_constant and b.direction.is_constant:  # all p or all q, depending on a coefficient
+            grade, bound = worst(a, b, p, q)
+            return Fact(p.direction.join(q.direction), p.range.hull(q.range), grade, bound=bound)
+        return nothing(p.range.hull(q.range))
+
+    def _joined(self, node: Apply, last: float, rises: bool, grade: Grade, domain: Interval, depth: int) -> Fact:
+        """One branch up to `last`, the other from its neighbour on."""
         first = self.precision.next(last)
         before, after = (node.args[3], node.args[2]) if rises else (node.args[2], node.args[3])
         left = self._piece(before, domain, domain.lo, last, depth)

@@ -138,9 +138,9 @@ def _drop(y: Array, slack: float) -> tuple[int, int] | None:
 
 def falling_pair(expr: Expr, domain: Interval, precision: Precision, coefficients: Mapping[str, float]) -> tuple[float, float] | None:
     """Two points a < b of the domain with f(a) > f(b): small round numbers where they will do, the deepest fall first."""
-    round_numbers = np.arange(-20, 21) / 2
-    round_numbers = round_numbers[(round_numbers >= domain.lo) & (round_numbers <= domain.hi)].astype(precision.numpy)
-    for points in (round_numbers, samples(expr, domain, precision)):
+    grids = [np.arange(-reach, reach + 0.5, 0.5) for reach in (3, 10)]
+    inside = [g[(g >= domain.lo) & (g <= domain.hi)].astype(precision.numpy) for g in grids]
+    for points in (*inside, samples(expr, domain, precision)):
         values = values_at(expr, points, coefficients)
         known = np.flatnonzero(np.isfinite(values))
         found = _drop(values[known], 0.0)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cnnir.ir.graph import Graph, Value
 
-from .interval import Interval
+from .interval import Interval, unknown
 from .precision import precision
 
 
@@ -41,6 +41,8 @@ class Ranges:
 
     def _transfer(self, value: Value, operands: list[Value]) -> Interval:
         layer = self.graph[value.layer]
+        if not self.graph.type(value).is_float:
+            return unknown(precision("f64"))
         types = [self.graph.type(v) for v in operands]
         known = [self._known[v] for v in operands]
         return layer.op.output_range(known, types, lambda: self.graph.parameters(layer.name), precision(self.graph.type(value).dtype))

@@ -60,6 +60,9 @@ class Op:
     """The spelling in a `.cnn` file."""
     inputs: ClassVar[tuple[int, int]] = (1, 1)
     """Least and greatest number of data inputs."""
+    separates_zeros: ClassVar[bool] = False
+    """Whether -0 and +0 in its data may give results that differ in more than the sign of a zero. Elementwise ops are asked
+    through their formulas; an op that nothing is known of must say True."""
 
     def parameters(self, inputs: Sequence[TensorType]) -> Mapping[str, Parameter]:
         """Role -> parameter that a layer with these input types needs."""

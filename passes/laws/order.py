@@ -23,8 +23,6 @@ from .rule import Law, Proof, Refusal
 class OrderLaw(Law):
     """pool_W f(x) = f(pool'_W x) for an f that keeps (or reverses) order; pool' is the pool or its dual."""
 
-    words: ClassVar[str] = ""
-    """The wanted direction, in words."""
     keeps_order: ClassVar[bool] = True
     """Whether f must keep order (else reverse it)."""
 

@@ -34,6 +34,8 @@ class Law:
     """A rule: `check` decides, `rewrite` does. Neither looks at names of ops."""
 
     name: ClassVar[str] = ""
+    words: ClassVar[str] = ""
+    """What it needs of the region, in words."""
 
     def check(self, site: PoolSite, exactness: str) -> Proof | Refusal:
         """Proof that the law applies at this site with this exactness, or the first side condition that fails."""

@@ -44,9 +44,11 @@ def _value(expr: Expr, at: float, site: PoolSite, numbers: Mapping[str, float]) 
 
 
 def witness_words(witness: Witness) -> str:
-    """The witness as a sentence."""
-    window = ", ".join(f"{v:.6g}" for v in witness.window)
-    return f"on the window [{window}] it gives {witness.before:.6g} before the swap and {witness.after:.6g} after"
+    """The witness as a sentence, with as many digits as tell its numbers apart."""
+    numbers = [v + 0.0 for v in (*witness.window, witness.before, witness.after)]  # -0 is shown as 0
+    short = [f"{v:.6g}" for v in numbers]
+    *window, before, after = short if len({*short}) == len({*numbers}) else [f"{v:.17g}" for v in numbers]
+    return f"on the window [{', '.join(window)}] it gives {before} before the swap and {after} after"
 
 
 def constants(site: PoolSite, channel: int) -> list[str]:

@@ -75,7 +75,7 @@ def test_a_witness_names_the_channel_and_shows_both_answers() -> None:
     assert witness is not None and witness.channel == 7
     f = {v: v if v > 0 else np.float32(-0.41) * np.float32(v) for v in witness.window}
     assert witness.before == max(f.values()) and witness.after == f[max(witness.window)]
-    assert f"it gives {witness.before:.6g} before the swap and {witness.after:.6g} after" in decision.reason
+    assert f"it gives {witness.before:.6g} before the swap and {witness.after + 0.0:.6g} after" in decision.reason
 
 
 def test_a_min_pool_behind_a_valley_has_a_witness_too() -> None:
