@@ -27,6 +27,10 @@ class Value:
     slot: int = 0
 
 
+NOWHERE = Origin()
+"""The origin of what nobody wrote."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """A node: an op, the types of its outputs, the names of its weights by role, and where it comes from."""
@@ -35,7 +39,7 @@ class Layer:
     op: Op
     outputs: tuple[TensorType, ...]
     weights: tuple[tuple[str, str], ...] = ()
-    origin: Origin = Origin()
+    origin: Origin = NOWHERE
 
     @property
     def type(self) -> TensorType:
@@ -68,12 +72,18 @@ class Graph:
 
     # -- building ---------------------------------------------------------------------------------------------------
 
-    def add_input(self, name: str, type: TensorType, range: tuple[float, float] | None = None, origin: Origin = Origin()) -> Value:
+    def add_input(self, name: str, type: TensorType, range: tuple[float, float] | None = None, origin: Origin = NOWHERE) -> Value:
         """Add a network input; raises ValueError where the name is taken."""
         return self.add(Input(type, range), [], name=name, origin=origin)
 
     def add(
-        self, op: Op, inputs: Sequence[Value | None], *, name: str | None = None, weights: Mapping[str, str] | None = None, origin: Origin = Origin()
+        self,
+        op: Op,
+        inputs: Sequence[Value | None],
+        *,
+        name: str | None = None,
+        weights: Mapping[str, str] | None = None,
+        origin: Origin = NOWHERE,
     ) -> Value:
         """Add a layer and return its first output; None is an absent optional input.
 
@@ -117,8 +127,11 @@ class Graph:
 
     def layers(self) -> Iterator[Layer]:
         """All layers, producers before consumers, otherwise in the order they were added."""
-        orders = self._net.nodes
-        for name in nx.lexicographical_topological_sort(self._net, key=lambda n: orders[n]["order"]):
+
+        def order(name: str) -> int:
+            return self._net.nodes[name]["order"]
+
+        for name in nx.lexicographical_topological_sort(self._net, key=order):
             yield self[name]
 
     def operands(self, name: str) -> list[Value | None]:
@@ -151,7 +164,7 @@ class Graph:
 
     def descendants(self, name: str) -> set[str]:
         """Every layer that depends on this one."""
-        return set(nx.descendants(self._net, name))
+        return nx.descendants(self._net, name)  # pyright: ignore[reportUnknownMemberType] - typed, but for its backend's arguments
 
     @property
     def inputs(self) -> dict[str, TensorType]:
@@ -198,7 +211,7 @@ class Graph:
         """A graph that can be changed without changing this one; weights are shared."""
         twin = Graph(self.name, self.weights)
         twin.results = dict(self.results)
-        twin._net = cast("Network", self._net.copy())
+        twin._net = self._net.copy()
         twin._next = self._next
         return twin
 

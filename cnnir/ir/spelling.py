@@ -39,7 +39,7 @@ def quoted(text: str) -> str:
 
 def number(value: float) -> str:
     """A number that reads back as the same float64."""
-    if isinstance(value, int) or (value == int(value) if abs(value) < 1e16 else False):
+    if abs(value) < 1e16 and float(value).is_integer():
         return "-0.0" if str(value) == "-0.0" else str(int(value))
     return repr(value)
 

@@ -31,10 +31,11 @@ def _problem(layer: Layer | None, message: str, code: str = "C0301") -> Diagnost
 
 
 def _cycles(graph: Graph) -> list[Diagnostic]:
-    network = cast("Network", graph.network)
+    network = graph.network
     if nx.is_directed_acyclic_graph(network):
         return []
-    cycle = " -> ".join(str(edge[0]) for edge in nx.find_cycle(network))
+    edges = cast("list[tuple[str, ...]]", nx.find_cycle(network))  # pyright: ignore[reportUnknownMemberType] - its edges have any shape
+    cycle = " -> ".join(edge[0] for edge in edges)
     return [_problem(None, f"the network has a cycle: {cycle}", "C0302")]
 
 

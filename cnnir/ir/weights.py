@@ -65,7 +65,8 @@ class Stored:
         """Read the tensor."""
         from safetensors import safe_open
 
-        with safe_open(self.path, framework="numpy") as file:
+        opened: Any = safe_open(self.path, framework="numpy")  # its class is Rust and has no types
+        with opened as file:
             return file.get_tensor(self.key)
 
 

@@ -93,7 +93,7 @@ class Elementwise(Op):
         from cnnir.facts.fact import nothing
         from cnnir.facts.interval import around
 
-        found = self.coefficients(parameters()) if self.parameters(types) else {}
+        found: Mapping[str, Array] = self.coefficients(parameters()) if self.parameters(types) else {}
         analysis = Analysis(precision, {role: around(np.ravel(c).tolist()) for role, c in found.items()})
         if len(inputs) > 1:
             return analysis.several(self.formula(), [nothing(r) for r in inputs]).range

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from cnnir.diagnostics import OpError
 from cnnir.scalar.expr import Expr, X, apply
@@ -205,7 +205,11 @@ class Reciprocal(Elementwise):
 
 def _of_primitive(primitive: str, title: str) -> type[Elementwise]:
     """An op that is one primitive and nothing else."""
-    body = {"name": primitive, "formula": lambda _self: apply(primitive, X), "__doc__": title, "__module__": __name__}
+
+    def formula(_self: Elementwise) -> Expr:
+        return apply(primitive, X)
+
+    body: dict[str, Any] = {"name": primitive, "formula": formula, "__doc__": title, "__module__": __name__}
     return dataclass(frozen=True)(type(primitive.capitalize(), (Elementwise,), body))
 
 

@@ -99,10 +99,12 @@ class Lrn(Op):
         """In float64, rounded once; the window of channel c is c - floor((size-1)/2) to c + ceil((size-1)/2)."""
         wide = inputs[0].astype(np.float64)
         before, after = (self.size - 1) // 2, self.size - 1 - (self.size - 1) // 2
-        pads = [(0, 0)] * wide.ndim
+        pads: list[tuple[int, int]] = [(0, 0)] * wide.ndim
         pads[1] = (before, after)
-        squares = np.pad(np.square(wide), pads)
-        total = sum(np.take(squares, np.arange(wide.shape[1]) + i, axis=1) for i in range(self.size))
+        squared: Array = np.square(wide)
+        squares = np.pad(squared, pads)
+        slices: list[Array] = [np.take(squares, np.arange(wide.shape[1]) + i, axis=1) for i in range(self.size)]
+        total = sum(slices)
         return ((wide / (self.bias + self.alpha / self.size * total) ** self.beta).astype(inputs[0].dtype),)
 
 
@@ -143,9 +145,11 @@ class Concat(Op):
         first = inputs[0]
         require(0 <= self.axis < first.rank, "C0209", f"`concat` has no axis {self.axis} here")
         for slot, t in enumerate(inputs):
-            others = [t.shape[:self.axis] + t.shape[self.axis + 1 :], first.shape[: self.axis] + first.shape[self.axis + 1 :]]
+            others = [t.shape[: self.axis] + t.shape[self.axis + 1 :], first.shape[: self.axis] + first.shape[self.axis + 1 :]]
             if t.dtype != first.dtype or t.rank != first.rank or others[0] != others[1]:
-                raise OpError("C0204", f"`concat` along axis {self.axis} needs inputs alike on the other axes, got {first} and {t}", slot=slot)
+                raise OpError(
+                    "C0204", f"`concat` along axis {self.axis} needs inputs alike on the other axes, got {first} and {t}", slot=slot
+                )
         total = sum(t.shape[self.axis] for t in inputs)
         return (first.with_shape((*first.shape[: self.axis], total, *first.shape[self.axis + 1 :])),)
 
