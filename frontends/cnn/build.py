@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
-from lark import Token
+from lark import Token, visitors
 from lark.tree import Meta
-from lark.visitors import Transformer_NonRecursive, v_args
+from lark.visitors import Transformer_NonRecursive
 
 from cnnir.diagnostics import Source, Span
 
@@ -19,7 +20,10 @@ _ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]{1,6})\}|(.))")
 _PLAIN = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 
 
-@v_args(meta=True)
+_with_place: Callable[[type], Any] = cast(Any, visitors).v_args(meta=True)
+"""lark's way of passing a rule's place to its method; lark leaves its type open."""
+
+
 class Builder(Transformer_NonRecursive[Token, ast.File]):
     """One method a rule of the grammar."""
 
@@ -151,7 +155,9 @@ class Builder(Transformer_NonRecursive[Token, ast.File]):
     def block(self, meta: Meta, children: Children) -> ast.Block:
         name, parameters, content = children
         chained = isinstance(content, tuple)  # `= steps` builds a tuple, `{ body }` a list
-        return ast.Block(self._span(meta), name, parameters or (), content if chained else None, () if chained else tuple(content))
+        steps = cast("tuple[ast.Step, ...]", content) if chained else None
+        body: Children = [] if chained else content
+        return ast.Block(self._span(meta), name, parameters or (), steps, tuple(body))
 
     def activation(self, meta: Meta, children: Children) -> ast.Activation:
         return ast.Activation(self._span(meta), children[0], children[1], children[2])
@@ -163,3 +169,6 @@ class Builder(Transformer_NonRecursive[Token, ast.File]):
 
     def start(self, meta: Meta, children: Children) -> ast.File:
         return ast.File(self._span(meta), tuple(children))
+
+
+_with_place(Builder)

@@ -107,10 +107,11 @@ class Elaborator:
             raise refuse("C0303", "a block has no `return`: its last statement is its value", statement.span)
         if not isinstance(statement, ast.Assign):
             return (yield self._tensor(statement, scope))
-        if len(statement.targets) > 1:
+        target, *more = statement.targets
+        if more:
             raise unsupported("layers of several outputs are", statement.span)
         value: Value = yield self._tensor(statement.value, scope)
-        scope.define(statement.targets[0], value)
+        scope.define(target, value)
         return value
 
     # -- chains -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from cnnir.diagnostics import CnnirError, OpError
 from cnnir.ops.activation import UserActivation
+from cnnir.ops.base import Op
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.registry import OPS
 from cnnir.scalar.expr import Const, Expr, Param, Var, X, apply, fold, leaves, substitute
@@ -35,7 +36,11 @@ def body_of(item: ast.Activation, earlier: Mapping[str, UserActivation | None]) 
 
 def measure(expr: Expr) -> tuple[int, int]:
     """Depth and size of an expression as it would be written out."""
-    return fold(expr, lambda _leaf: (1, 1), lambda _p, args: (1 + max(a[0] for a in args), 1 + sum(a[1] for a in args)))
+
+    def leaf(_leaf: Expr) -> tuple[int, int]:
+        return 1, 1
+
+    return fold(expr, leaf, lambda _p, args: (1 + max(a[0] for a in args), 1 + sum(a[1] for a in args)))
 
 
 def _expression(node: ast.Expression, x: str, earlier: Mapping[str, UserActivation | None]) -> Task[Expr]:
@@ -116,9 +121,9 @@ def _call(node: ast.Call, x: str, earlier: Mapping[str, UserActivation | None]) 
     return substitute(formula, lambda leaf: inner if isinstance(leaf, Var) else leaf)
 
 
-def _formula(op: type[Elementwise] | None, given: Sequence[Given], node: ast.Call) -> Expr:
+def _formula(op: type[Op] | None, given: Sequence[Given], node: ast.Call) -> Expr:
     """The formula of an elementwise op with these attributes."""
-    assert op is not None
+    assert op is not None and issubclass(op, Elementwise)
     values = bind(op, op.name, given, None, node.span)
     try:
         formula = op(**values).formula()

@@ -50,7 +50,9 @@ class Layers:
         name = node.name.text
         stranger = next((g for g in given if not g.key and isinstance(g.value, Word | Text)), None)
         if stranger is not None and name in OPS and OPS[name].inputs[1] > 1:  # a tensor was meant: these take no words
-            raise refuse("C0305", f"there is no value called `{stranger.value}`", stranger.span, help=alike(stranger.value, scope.values))
+            raise refuse(
+                "C0305", f"there is no value called `{stranger.value}`", stranger.span, help=alike(str(stranger.value), scope.values)
+            )
         texts = {g.key: g for g in given if g.key and isinstance(g.value, Text)}
         types = [self.graph.type(v) for v in inputs]
         try:
@@ -104,9 +106,10 @@ class Layers:
             while name in self.graph:
                 name = scope.next_name(op)
             return name
-        if not given.value or given.value in self.graph:
-            raise refuse("C0306", f"a layer called `{given.value}` exists", given.span)
-        return str(given.value)
+        name = str(given.value)
+        if not name or name in self.graph:
+            raise refuse("C0306", f"a layer called `{name}` exists", given.span)
+        return name
 
     def _weight(self, role: str, parameter: Parameter, layer: str, texts: Mapping[str, Given], span: Span) -> str:
         """The key of a weight, put in the store unless it is shared and there already."""

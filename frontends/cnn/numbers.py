@@ -52,10 +52,10 @@ def number(node: ast.Expression, scope: Scope) -> Task[int | float]:
             total = _bounded(_combine(sign, total, (yield number(operand, scope)), node.span), node.span)
         return total
     if isinstance(node, ast.Name):
-        value = yield datum(node, scope)
-        if isinstance(value, int | float):
-            return value
-        if value == "nan":
+        word: Datum = yield datum(node, scope)
+        if isinstance(word, int | float):
+            return word
+        if word == "nan":
             raise refuse("C0106", "`nan` is not a number that a network may hold", node.span)
         raise refuse("C0305", f"there is no size called `{node.text}`", node.span, "expected a number")
     raise refuse("C0214", "expected a number", node.span)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def _header(path: Path, shown: str, span: Span) -> dict[str, TensorType]:
 
     found: dict[str, TensorType] = {}
     try:
-        with safe_open(path, framework="numpy") as file:
+        with cast(Any, safe_open)(path, framework="numpy") as file:  # safetensors has no types
             for key in file.keys():  # noqa: SIM118 - not a mapping
                 tensor = file.get_slice(key)
                 dtype = _DTYPES.get(str(tensor.get_dtype()), str(tensor.get_dtype()))

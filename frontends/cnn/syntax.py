@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from importlib import resources
-from typing import cast
+from typing import Any, cast
 
-from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
+from lark import Lark, Token, UnexpectedInput, UnexpectedToken
 from lark.exceptions import VisitError
 
 from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
@@ -34,11 +34,11 @@ def parse_file(source: Source) -> File:
     """The AST of a text; raises CnnirError at the first place where it is not in the language."""
     screen(source)
     try:
-        tree = cast("Tree[Token]", _parser().parse(source.text))
+        tree = cast(Any, _parser()).parse(source.text)  # lark declares texts of an unknown kind too
     except UnexpectedInput as error:
         raise CnnirError(_syntax(source, error)) from None
     try:
-        return Builder(source).transform(tree)
+        return cast(Any, Builder(source)).transform(tree)
     except VisitError as error:  # lark's wrapping of what the builder refuses
         raise error.orig_exc from None
 
