@@ -32,6 +32,7 @@ ALIGNMENT = 64
 _CPU = 1  # DLPack's number for host memory
 _POOLED = 2  # the virtual machine's caching allocator
 
+_THREADS = "TVM_NUM_THREADS"
 _creation = threading.Lock()  # the thread count travels through an environment variable
 
 
@@ -115,9 +116,7 @@ def load_runtime(name: str = "tvm_runtime") -> ctypes.CDLL:
         if path.exists():
             # Global: libraries loaded later (CUDA's runtime, the network) link against it.
             return ctypes.CDLL(str(path), ctypes.RTLD_GLOBAL)
-    raise RuntimeMissing(
-        f"lib{name}.so not found; it comes with TVM: pip install 'apache-tvm==0.27.0.post1'"
-    )
+    raise RuntimeMissing(f"lib{name}.so not found; it comes with TVM: pip install 'apache-tvm==0.27.0.post1'")
 
 
 class Machine:
@@ -209,18 +208,19 @@ class Machine:
 
 
 def _size_pool(threads: int) -> int:
-    """Give the calling thread its pool; its size.  Must be the thread's first use of TVM."""
+    """Give the calling thread its pool; its size. Must be the thread's first use of TVM.
+
+    The environment variable stays, at the largest count asked for so far: TVM reads it again at every parallel launch,
+    and where it is missing or says 1 the launch is serial, whatever the size of the pool.
+    """
     threads = min(threads, os.cpu_count() or threads)  # TVM warns about more, and does not use them
     with _creation:
-        before = os.environ.get("TVM_NUM_THREADS")
-        os.environ["TVM_NUM_THREADS"] = str(threads)
+        before = os.environ.get(_THREADS, "")
+        os.environ[_THREADS] = str(threads)
         try:
-            actual = tvm_ffi.get_global_func("runtime.NumThreads")()
+            actual = int(tvm_ffi.get_global_func("runtime.NumThreads")())
         finally:
-            if before is None:
-                del os.environ["TVM_NUM_THREADS"]
-            else:
-                os.environ["TVM_NUM_THREADS"] = before
+            os.environ[_THREADS] = str(max(threads, int(before) if before.isdigit() else 0))
     if actual > threads:
         raise RuntimeError(f"asked TVM for {threads} threads, got {actual}")
     return actual
