@@ -121,7 +121,7 @@ class Analysis:
                 return self._direct(node.args[3], domain, depth + 1)
             rises = a.direction.is_up and b.direction.is_down
             falls = a.direction.is_down and b.direction.is_up
-            last = self._threshold(node, domain, rises) if rises != falls else None
+            last = self._threshold(node, domain, rises, depth) if rises != falls else None
             if last is not None:
                 return self._joined(node, last, rises, worst(a, b)[0], domain, depth)
         p, q = (self._direct(branch, domain, depth + 1) for branch in node.args[2:])
@@ -142,12 +142,12 @@ class Analysis:
         return Fact(direction, left.range.hull(right.range), max(merged, grade), bound=bound)
 
     def _piece(self, expr: Expr, domain: Interval, lo: float, hi: float, depth: int) -> Fact:
-        return self._direct(expr, Interval(lo, hi, False, domain.minus_zero), depth + 1)
+        return self._direct(expr, Interval(lo, hi, domain.nan, domain.minus_zero), depth + 1)
 
     def _point(self, expr: Expr, at: float, depth: int) -> Fact:
         return self._direct(expr, Interval(at, at, False, at == 0), depth + 1)
 
-    def _threshold(self, node: Apply, domain: Interval, rises: bool) -> float | None:
+    def _threshold(self, node: Apply, domain: Interval, rises: bool, depth: int) -> float | None:
         """The last number of the domain before a > b changes; None where it depends on the coefficients."""
         a, b = node.args[:2]
         if isinstance(a, Var) and isinstance(b, Const):
@@ -156,8 +156,7 @@ class Analysis:
             return self.precision.next(self.precision.round(a.value), -1)
 
         def changed(at: float) -> bool | None:
-            point = Interval(at, at, False, at == 0)
-            left, right = self._direct(a, point, DEPTH).range, self._direct(b, point, DEPTH).range
+            left, right = self._point(a, at, depth).range, self._point(b, at, depth).range
             greater = True if left.lo > right.hi else False if left.hi <= right.lo else None
             return None if greater is None else greater == rises
 

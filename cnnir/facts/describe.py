@@ -7,6 +7,9 @@ import math
 from .fact import Fact, Grade
 from .interval import Interval
 from .lattice import SOMEWHERE, Direction, Turn
+from .precision import precision
+
+_LARGEST = {precision(name).max for name in ("f32", "f64")}
 
 
 def describe(fact: Fact) -> str:
@@ -40,8 +43,14 @@ def _turning(turn: Turn) -> str:
 
 def interval(known: Interval) -> str:
     """The interval in words; the largest finite numbers are not worth their digits."""
-    lo, hi = (f"{v:.6g}" for v in (known.lo, known.hi))
-    return f"[{lo}, {hi}]{' or NaN' if known.nan else ''}"
+    lo, hi = _end(known.lo), _end(known.hi)
+    plain = "any number" if (lo, hi) == ("-max", "max") else f"[{lo}, {hi}]"
+    return f"{plain}{' or NaN' if known.nan else ''}"
+
+
+def _end(value: float) -> str:
+    sign = "-" if value < 0 else ""
+    return f"{sign}max" if abs(value) in _LARGEST else f"{value:.6g}"
 
 
 def grade(fact: Fact) -> str:

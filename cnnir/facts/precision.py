@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def precision(name: str) -> Precision:
     if name == "bf16":
         import ml_dtypes  # NumPy's finfo does not know bfloat16
 
-        info: Any = ml_dtypes.finfo(dtype)
+        info = cast("Any", ml_dtypes.finfo(dtype))
     else:
-        info = np.finfo(dtype)
+        info = cast("Any", np.finfo(dtype))
     return Precision(name, dtype, float(info.max), float(info.smallest_subnormal), float(info.eps) / 2)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from cnnir.scalar.primitives import Primitive, Shape
+from cnnir.scalar.primitives import PRIMITIVES, Primitive, Shape
 
 from .fact import Affine, Fact, Grade, nothing, worst
 from .interval import Interval, around
@@ -27,10 +27,8 @@ def apply(primitive: Primitive, args: Sequence[Fact], precision: Precision) -> F
     if primitive.arity == 1:
         return unary(primitive, args[0], precision)
     a, b = args
-    if primitive.name == "mul" and a is b:  # x x: one argument, not two that happen to be alike
-        from cnnir.scalar.primitives import PRIMITIVES
-
-        return unary(PRIMITIVES["square"], a, precision)
+    if a is b and primitive.name in _ALIKE:
+        return _ALIKE[primitive.name](a, precision)
     return _BINARY[primitive.name](primitive, a, b, precision)
 
 
@@ -173,6 +171,20 @@ def _chosen(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fac
 _BINARY: Mapping[str, Callable[[Primitive, Fact, Fact, Precision], Fact]] = {
     "add": _sum, "sub": _sum, "mul": _product, "div": _quotient, "max": _chosen, "min": _chosen,
 }  # fmt: skip
+
+
+def _itself(value: float, a: Fact, undefined: bool) -> Fact:
+    """x - x is 0 and x / x is 1, but for infinities, and for zeros in the latter."""
+    grade, bound = worst(a)
+    return Fact(CONSTANT, Interval(value, value, a.range.nan or undefined), grade, Affine(0.0, value), bound)
+
+
+_ALIKE: Mapping[str, Callable[[Fact, Precision], Fact]] = {
+    "mul": lambda a, precision: unary(PRIMITIVES["square"], a, precision),
+    "sub": lambda a, _precision: _itself(0.0, a, a.range.has_infinity),
+    "div": lambda a, _precision: _itself(1.0, a, a.range.has_infinity or a.range.has_zero),
+}
+"""Primitives of one and the same argument, not of two that happen to be alike."""
 
 
 def seam(left: Fact, right: Fact) -> Seam:

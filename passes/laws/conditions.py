@@ -83,7 +83,12 @@ def no_nan(site: PoolSite) -> Refusal | None:
     for part in site.prove(lambda fact: not fact.range.nan):
         if part.fact.range.nan:
             where = f" in channel {int(part.channels[0])}" if site.channels > 1 else ""
-            return Refusal("no NaN", f"NaN is possible{where} for data in {site.known}", site.region.layers[-1].name, int(part.channels[0]))
+            return Refusal(
+                "no NaN",
+                f"NaN is possible{where} for data in {describe.interval(site.known)}",
+                site.region.layers[-1].name,
+                int(part.channels[0]),
+            )
     return None
 
 
@@ -122,7 +127,7 @@ def exact_enough(law: OrderLaw, site: PoolSite, parts: list[ChannelFact], exactn
             reason = f"its float code is not known to be {law.words}, only the real function is (class U)"
             return Refusal("exact enough", reason, site.region.layers[-1].name)
         if part.fact.bound is None:
-            reason = f"no bound is known for how far its float code is from {law.words} on {site.known}"
+            reason = f"no bound is known for how far its float code is from {law.words} on {describe.interval(site.known)}"
             return Refusal("exact enough", reason, site.region.layers[-1].name)
     return None
 

@@ -149,23 +149,8 @@ def networks(draw: st.DrawFn) -> Graph:
 @given(networks(), st.integers(0, 99))
 def test_random_regions_answer_the_same(graph: Graph, seed: int) -> None:
     done = place(graph, "always")
-    known: tuple[float, float] = graph["x"].op.attributes()["range"] or (
-        -1e18,
-        1e18,
-    )  # beyond this products of the data are not finite any more
-    whole = done.decisions and len(done.decisions[0].site.region) == len(graph) - 2
-    feeds = adversarial(SHAPE, Interval(*known, minus_zero=True), X, seed)
-    compare(graph, done, (data for data in feeds if whole or _finite(graph, data)))
-
-
-def _finite(graph: Graph, data: np.ndarray) -> bool:
-    """Whether every value inside is finite: what the contract asks of data at a site that is not the input."""
-    from cnnir.backends.reference import evaluate
-
-    seen = graph.copy()
-    seen.results = {layer.name: Value(layer.name) for layer in graph.layers()}
-    with np.errstate(all="ignore"):
-        return all(np.isfinite(v).all() for v in evaluate(seen, {"x": data}).values())
+    known: tuple[float, float] = graph["x"].op.attributes()["range"] or (-1e18, 1e18)
+    compare(graph, done, adversarial(SHAPE, Interval(*known, minus_zero=True), X, seed))
 
 
 def test_a_region_is_one_formula() -> None:

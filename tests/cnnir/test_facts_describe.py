@@ -1,0 +1,42 @@
+"""Facts in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnir.facts import lattice
+from cnnir.facts.derive import derive
+from cnnir.facts.describe import describe, direction
+from cnnir.facts.fact import identity
+from cnnir.facts.interval import unknown
+from cnnir.facts.precision import precision
+from cnnir.ops.elementwise import Elementwise
+from cnnir.ops.piecewise import Abs, Relu6
+from cnnir.ops.smooth import Sigmoid, Silu, Softsign, TanhShrink
+
+F32 = precision("f32")
+
+
+@pytest.mark.parametrize(
+    ("op", "words"),
+    [
+        (Relu6(), "non-decreasing; range [0, 6]; exact (E)"),
+        (Abs(), "non-increasing, then non-decreasing (turning at 0); range [0, max]; exact (E)"),
+        (Sigmoid(), "non-decreasing; range [0, 1]; exact for a monotone library (C, assumed)"),
+        (Softsign(), "non-decreasing; range [-1.70141e+38, 1.70141e+38]; re-rounds (U), within 2.98e-07"),
+    ],
+)
+def test_one_line_for_each_fact(op: Elementwise, words: str) -> None:
+    found = describe(derive(op, [identity(unknown(F32))], {}, F32))
+    assert found == words
+
+
+def test_what_is_not_known_is_said() -> None:
+    assert describe(derive(TanhShrink(), [identity(unknown(F32))], {}, F32)).endswith("re-rounds (U), no bound known")
+    assert "turning in [-1.278465, -1.278464]" in describe(derive(Silu(), [identity(unknown(F32))], {}, F32))
+
+
+def test_directions_in_words() -> None:
+    words = {"constant": lattice.CONSTANT, "monotone, direction unknown": lattice.MONOTONE, "direction unknown": lattice.UNKNOWN}
+    assert {w: direction(d) for w, d in words.items()} == {w: w for w in words}
+    assert direction(lattice.peak(1, 1)) == "non-decreasing, then non-increasing (turning at 1)"
