@@ -36,7 +36,9 @@ def load(path: str | Path) -> Graph:
 
     path = Path(path)
     if path.suffix != ".cnn":
-        raise CnnirError(Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help="networks are `.cnn` files"), 2)
+        raise CnnirError(
+            Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help="networks are `.cnn` files"), 2
+        )
     return cnn.load(path)
 
 

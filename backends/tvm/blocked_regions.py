@@ -255,7 +255,9 @@ def _plan_concat(context: Context, region: Region) -> None:
     channels = tuple(context.graph.type(v).channels for v in sources)
     batch, size = layer.type.shape[0], _pair(layer.type.spatial)
     operands = [context.operand(v, "blocked") for v in sources]
-    _emit(context, region, ("concat", channels, batch, size, lanes), lambda name: concat_kernel(batch, channels, size, name, lanes), operands)
+    _emit(
+        context, region, ("concat", channels, batch, size, lanes), lambda name: concat_kernel(batch, channels, size, name, lanes), operands
+    )
 
 
 def _plan_flatten(context: Context, region: Region) -> None:

@@ -28,7 +28,8 @@ def export(executable: relax.VMExecutable, path: Path) -> None:
     if linker is None:
         tried = ", ".join(LINKERS)
         raise CnnirError(
-            Diagnostic("C0502", "no C compiler to link the library with", notes=(f"tried {tried}",), help="install gcc or clang"), exit_code=3
+            Diagnostic("C0502", "no C compiler to link the library with", notes=(f"tried {tried}",), help="install gcc or clang"),
+            exit_code=3,
         )
     try:
         executable.export_library(str(path), cc=linker)

@@ -97,7 +97,9 @@ def cuda_code(module: tvm.IRModule, arch: str) -> tuple[CudaBuild, CompiledCuda]
         build = build_cuda(module, arch)
         return build, toolchain.compile(build.source, arch)
     except ToolchainMissing as error:
-        raise CnnirError(Diagnostic("C0505", "no CUDA tool-chain found", notes=(str(error),), help="pip install 'cnnir[cuda]'"), 3) from error
+        raise CnnirError(
+            Diagnostic("C0505", "no CUDA tool-chain found", notes=(str(error),), help="pip install 'cnnir[cuda]'"), 3
+        ) from error
     except CudaError as error:
         raise CnnirError(Diagnostic("C0505", f"cannot compile CUDA code for `{arch}`", notes=(str(error),)), 3) from error
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from cnnir.diagnostics import CnnirError, Diagnostic
 
 _LLVM_TO_KERNEL = {
-    "avx": "avx", "avx2": "avx2", "fma": "fma", "avx512f": "avx512f", "avx512bw": "avx512bw", "avx512dq": "avx512dq", "avx512vl": "avx512vl",
+    "avx": "avx", "avx2": "avx2", "fma": "fma", "avx512f": "avx512f", "avx512bw": "avx512bw", "avx512dq": "avx512dq",
+    "avx512vl": "avx512vl",
     "avx512vnni": "avx512_vnni", "avx512bf16": "avx512_bf16", "avx512vbmi": "avx512vbmi", "avx512fp16": "avx512_fp16", "bmi2": "bmi2",
     "neon": "asimd", "sve": "sve",
 }  # fmt: skip

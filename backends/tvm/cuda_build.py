@@ -93,9 +93,7 @@ def build_cuda(mod: tvm.IRModule, arch: str) -> CudaBuild:
     target = tvm.target.Target({"kind": "cuda", "arch": arch, **_LIMITS}, host={"kind": "llvm"})
     strict = tvm.transform.PassContext(opt_level=3, config={"tirx.enable_fast_math": False})
     with _source_only(), strict:
-        executable = relax.build(
-            mod, target, relax_pipeline=tvm.transform.Sequential(_passes()), tir_pipeline="default"
-        )
+        executable = relax.build(mod, target, relax_pipeline=tvm.transform.Sequential(_passes()), tir_pipeline="default")
     kernels = [module for module in _walk(executable.mod) if module.kind == "cuda"]
     if len(kernels) > 1:
         raise AssertionError("TVM emitted several CUDA modules; the package holds one")

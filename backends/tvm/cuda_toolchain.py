@@ -63,9 +63,7 @@ class ArchUnsupported(CudaError):
     """The architecture is misspelt, or the compiler is too old or too new for it."""
 
     def __init__(self, arch: str, compiler: str, supported: tuple[str, ...]) -> None:
-        super().__init__(
-            f"{compiler} cannot compile for {arch!r}; it can for {' '.join(supported)}"
-        )
+        super().__init__(f"{compiler} cannot compile for {arch!r}; it can for {' '.join(supported)}")
         self.arch = arch
         self.supported = supported
 
@@ -205,9 +203,7 @@ class Nvcc(Toolchain):
 
     def _compile(self, source: str, arch: str) -> CompiledCuda:
         with tempfile.TemporaryDirectory(prefix="cnnir-cuda-") as folder:
-            kernels, cubin, ptx = (
-                Path(folder, f"kernels.{suffix}") for suffix in ("cu", "cubin", "ptx")
-            )
+            kernels, cubin, ptx = (Path(folder, f"kernels.{suffix}") for suffix in ("cu", "cubin", "ptx"))
             kernels.write_text(source)
             extended = ("--expt-relaxed-constexpr", "--expt-extended-lambda")
             common = (f"-arch={arch}", "-std=c++17", *STRICT, *_OPERATORS, *extended)

@@ -72,7 +72,9 @@ def load(path: Path, threads: int | None = None) -> Program:
         _check_files(path, hashes)
         weights = _map_weights(path / WEIGHTS, entries)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CnnirError(Diagnostic("C0503", f"`{path}` is not a package that can be run", notes=(str(error),), help="compile it again")) from error
+        raise CnnirError(
+            Diagnostic("C0503", f"`{path}` is not a package that can be run", notes=(str(error),), help="compile it again")
+        ) from error
     extra = {n: (path / n).read_bytes() for n in hashes if n not in (LIBRARY, WEIGHTS)}
     return Program(manifest, path / LIBRARY, weights, extra)
 
@@ -141,4 +143,3 @@ def _from_json(document: dict[str, Any], threads: int | None) -> tuple[Manifest,
         tuple(tuple(call) for call in document["calls"]), tuple(document["cpu_features"]),
     )  # fmt: skip
     return manifest, document["weights"], document["sha256"]
-

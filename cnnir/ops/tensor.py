@@ -103,8 +103,9 @@ class Lrn(Op):
         pads[1] = (before, after)
         squared: Array = np.square(wide)
         squares = np.pad(squared, pads)
-        slices: list[Array] = [np.take(squares, np.arange(wide.shape[1]) + i, axis=1) for i in range(self.size)]
-        total = sum(slices)
+        total = np.zeros_like(wide)
+        for shift in range(self.size):
+            total += squares[:, shift : shift + wide.shape[1]]
         return ((wide / (self.bias + self.alpha / self.size * total) ** self.beta).astype(inputs[0].dtype),)
 
 
