@@ -21,6 +21,8 @@ def proof(decision: Decision) -> list[str]:
     if certificate is not None:
         lines += [f"{channels}: {facts}" for channels, facts in certificate.facts.items()]
         lines.append(f"checked: {', '.join(certificate.conditions)}")
+        if certificate.assumptions:
+            lines.append(f"assuming that {'; '.join(certificate.assumptions)}")
     if decision.witness is not None:
         window = ", ".join(f"{v:.9g}" for v in decision.witness.window)
         channel = "" if decision.witness.channel is None else f" of channel {decision.witness.channel}"
@@ -41,6 +43,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
             "law": certificate.law,
             "facts": dict(certificate.facts),
             "conditions": list(certificate.conditions),
+            "assumptions": list(certificate.assumptions),
             "float_class": certificate.float_class,
             "bound": certificate.bound,
         },
