@@ -73,7 +73,11 @@ def data(span: tuple[float, float] | None, seed: int) -> Floats:
     return values if span is None else np.clip(np.abs(values), *span).astype(np.float32)
 
 
-CASES = {"anywhere": (ANYWHERE, "", None, 98), "positive": (POSITIVE, " in [0.01, 50]", (0.01, 50.0), 18), "unit": (UNIT, " in [-1, 1]", (-1.0, 1.0), 10)}
+CASES = {
+    "anywhere": (ANYWHERE, "", None, 98),
+    "positive": (POSITIVE, " in [0.01, 50]", (0.01, 50.0), 18),
+    "unit": (UNIT, " in [-1, 1]", (-1.0, 1.0), 10),
+}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -25,3 +25,9 @@ def lanes(target: Target) -> int:
         if codegen.llvm_cpu_has_features("avx512f"):
             return 16
         return 8 if codegen.llvm_cpu_has_features("avx2") else 4
+
+
+def describe_host() -> str:
+    """The host target in words, such as `llvm -mcpu=znver4, 16 floats a vector`."""
+    target = host_target()
+    return f"llvm -mcpu={target.attrs['mcpu']}, {lanes(target)} floats a vector"

@@ -46,9 +46,9 @@ class _Verbs(click.Group):
             import difflib
 
             close = difflib.get_close_matches(args[0], _VERBS, 1)
-            if close:
-                error.message += f" Did you mean '{close[0]}'?"
-            raise
+            if not close:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean '{close[0]}'?", ctx) from error
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The example first: most people came for it."""

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from .console import console, emit_json, exactness_option, json_option, load_model, model_argument, place_option, progress, table, threads_option
+from .console import (
+    console,
+    emit_json,
+    exactness_option,
+    json_option,
+    load_model,
+    model_argument,
+    place_option,
+    progress,
+    table,
+    threads_option,
+)
 
 if TYPE_CHECKING:
     from cnnir.api import Fusion
@@ -115,7 +126,9 @@ def _compared(expected: Outputs, outputs: Outputs, exactness: str) -> str:
         return "bit-identical"
     agreement = compare(expected, outputs)
     if exactness == "exact" or not agreement:
-        raise CnnirError(Diagnostic("C0603", f"the reordered network answers differently: {agreement}", help="not timed; this is a bug in cnnir"))
+        raise CnnirError(
+            Diagnostic("C0603", f"the reordered network answers differently: {agreement}", help="not timed; this is a bug in cnnir")
+        )
     return f"within {agreement.difference:.1e}"
 
 
@@ -123,7 +136,12 @@ def _counts(graph: Graph, program: Program) -> dict[str, int]:
     from cnnir.work import activation_evaluations
 
     work = program.work
-    return {"evaluations": activation_evaluations(graph, convolutional=True), "macs": work.macs, "bytes": work.bytes, "kernels": work.kernels}
+    return {
+        "evaluations": activation_evaluations(graph, convolutional=True),
+        "macs": work.macs,
+        "bytes": work.bytes,
+        "kernels": work.kernels,
+    }
 
 
 def _peers(stack: ExitStack, graph: Graph, feeds: Outputs, expected: Outputs, names: list[str], threads: int | None) -> list[Row]:
@@ -150,7 +168,9 @@ def _print(graph: Graph, done: Optimized, rows: list[Row], result: RaceResult) -
         standing = result.standings[row.name]
         counts = [f"{row.counts[key]:,}" if row.counts else "" for key in ("evaluations", "macs", "bytes", "kernels")]
         ratio = standing.ratio
-        spread = ["1", ""] if ratio is None else [f"{ratio.median:.3f}", f"{ratio.low:.3f} to {ratio.high:.3f}{' (!)' if ratio.unclear else ''}"]
+        spread = (
+            ["1", ""] if ratio is None else [f"{ratio.median:.3f}", f"{ratio.low:.3f} to {ratio.high:.3f}{' (!)' if ratio.unclear else ''}"]
+        )
         lines.append([row.name, *counts, f"{standing.median * 1e3:.2f}", *spread, row.answer])
     out = console()
     title = f"{graph.name}: {_moved(done)} of {len(done.decisions)} sites moved; {result.rounds} rounds of {result.runs} runs"

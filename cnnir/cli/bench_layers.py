@@ -89,7 +89,9 @@ def _activations(graph: Graph) -> set[str]:
 
 def _print(graph: Graph, rows: list[Row], totals: Mapping[str, Any], count: int, as_json: bool) -> None:
     if as_json:
-        records = [{"site": r.name, "elements": r.elements, "seconds": r.seconds, "theoretical": r.theoretical, "actual": r.actual} for r in rows]
+        records = [
+            {"site": r.name, "elements": r.elements, "seconds": r.seconds, "theoretical": r.theoretical, "actual": r.actual} for r in rows
+        ]
         sums = {name: {"seconds": seconds, "ratio": median(ratios)} for name, (seconds, ratios) in totals.items()}
         emit_json("bench-layers", {"name": graph.name, "runs": count, "sites": records, "totals": sums})
         return
@@ -102,7 +104,11 @@ def _print(graph: Graph, rows: list[Row], totals: Mapping[str, Any], count: int,
         ["ms after", *(f"{r.seconds[1] * 1e3:.3f}" for r in rows)],
     ]
     out = console()
-    out.print(table(f"{graph.name}: activation layers, every layer a kernel of its own ({count} runs)", columns, lines, right=range(1, len(columns))))
+    out.print(
+        table(
+            f"{graph.name}: activation layers, every layer a kernel of its own ({count} runs)", columns, lines, right=range(1, len(columns))
+        )
+    )
     for name, (seconds, ratios) in totals.items():
         saved = 1 - 1 / median(ratios)
         out.print(f"{name}: {seconds[0] * 1e3:.2f} ms before, {seconds[1] * 1e3:.2f} ms after: {saved:+.1%} of the time saved")

@@ -42,7 +42,9 @@ def command(model: str, place: str, exactness: str, proofs: bool, as_json: bool)
         return
     out = console()
     inputs = ", ".join(f"{n}: {t}" for n, t in graph.inputs.items())
-    out.print(f"network {graph.name}({inputs}) -> {', '.join(map(str, graph.outputs.values()))}: {len(graph)} layers, well typed", markup=False)
+    out.print(
+        f"network {graph.name}({inputs}) -> {', '.join(map(str, graph.outputs.values()))}: {len(graph)} layers, well typed", markup=False
+    )
     if activations:
         rows = [(n, str(c), f) for n, c, f in activations]
         out.print(table("", ["activation", "layers", "facts on the range that reaches it"], rows, right=(1,)))

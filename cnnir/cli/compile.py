@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .console import exactness_option, json_option, emit_json, load_model, model_argument, place_option, target_options, threads_option
+from .console import emit_json, exactness_option, json_option, load_model, model_argument, place_option, target_options, threads_option
 
 _FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx")
 
@@ -19,7 +19,9 @@ _FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx")
 @exactness_option
 @threads_option
 @click.option("--conv", type=click.Choice(["auto", "direct"]), default="auto", show_default=True, help="Convolution algorithm.")
-@click.option("--fusion", type=click.Choice(["full", "act", "none"]), default="full", show_default=True, help="What rides in a convolution's kernel.")
+@click.option(
+    "--fusion", type=click.Choice(["full", "act", "none"]), default="full", show_default=True, help="What rides in a convolution's kernel."
+)
 @click.option("--emit", type=click.Choice(_FORMS), default=None, help="Print this form instead of making a package.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT", help="Package folder, or file for --emit.")
 @json_option
@@ -51,7 +53,10 @@ def command(
     if as_json:
         emit_json("compile", {"package": str(output), "target": program.manifest.target, "moved": moved, "kernels": program.work.kernels})
     else:
-        click.echo(f"{output}: {program.work.kernels} kernels for {program.manifest.target}, {moved} of {len(done.decisions)} sites moved", err=True)
+        click.echo(
+            f"{output}: {program.work.kernels} kernels for {program.manifest.target}, {moved} of {len(done.decisions)} sites moved",
+            err=True,
+        )
 
 
 def _print_form(text: str, output: Path | None) -> None:

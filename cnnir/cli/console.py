@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from rich.console import Console
     from rich.table import Table
@@ -63,7 +63,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], rig
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+def progress(what: str, total: int) -> Generator[Callable[[], None], None, None]:
     """A progress bar on stderr, only on a terminal; yields a function to call after each step."""
     if not sys.stderr.isatty():
         yield lambda: None
@@ -94,7 +94,11 @@ model_argument = click.argument("model", metavar="MODEL")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of a table.")
 threads_option = click.option("--threads", type=click.IntRange(1), default=None, help="Threads to run on.  [default: all cores]")
 exactness_option = click.option(
-    "--exactness", type=click.Choice(["exact", "ulp"]), default="exact", show_default=True, help="exact: equal bit for bit; ulp: may re-round."
+    "--exactness",
+    type=click.Choice(["exact", "ulp"]),
+    default="exact",
+    show_default=True,
+    help="exact: equal bit for bit; ulp: may re-round.",
 )
 
 

@@ -15,7 +15,7 @@ def sentence(decision: Decision) -> str:
 
 
 def proof(decision: Decision) -> list[str]:
-    """The proof, or the witness, in lines of prose."""
+    """The proof in lines of prose; a refusal has none: its witness is part of the reason."""
     lines: list[str] = []
     certificate = decision.certificate
     if certificate is not None:
@@ -23,10 +23,6 @@ def proof(decision: Decision) -> list[str]:
         lines.append(f"checked: {', '.join(certificate.conditions)}")
         if certificate.assumptions:
             lines.append(f"assuming that {'; '.join(certificate.assumptions)}")
-    if decision.witness is not None:
-        window = ", ".join(f"{v:.9g}" for v in decision.witness.window)
-        channel = "" if decision.witness.channel is None else f" of channel {decision.witness.channel}"
-        lines.append(f"witness: on the window [{window}]{channel} it gives {decision.witness.before:.9g} as written, {decision.witness.after:.9g} swapped")
     return lines
 
 
@@ -34,7 +30,11 @@ def decision_json(decision: Decision) -> dict[str, Any]:
     """A decision as JSON-able data."""
     certificate, witness = decision.certificate, decision.witness
     return {
-        "site": {"pool": decision.site.pool, "region": list(decision.site.region), "location": decision.site.span and decision.site.span.location},
+        "site": {
+            "pool": decision.site.pool,
+            "region": list(decision.site.region),
+            "location": decision.site.span and decision.site.span.location,
+        },
         "law": decision.law,
         "verdict": decision.verdict,
         "reason": decision.reason,
@@ -47,6 +47,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
             "float_class": certificate.float_class,
             "bound": certificate.bound,
         },
-        "witness": witness and {"window": list(witness.window), "before": witness.before, "after": witness.after, "channel": witness.channel},
+        "witness": witness
+        and {"window": list(witness.window), "before": witness.before, "after": witness.after, "channel": witness.channel},
         "bound": decision.bound,
     }

@@ -48,11 +48,9 @@ def _guarded(probe: Callable[[], str]) -> str:
 
 
 def _cpu() -> str:
-    from cnnir.backends.tvm.target import host_target, lanes
+    from cnnir.backends.tvm.target import describe_host
 
-    target = host_target()
-    cores = len(os.sched_getaffinity(0))
-    return f"llvm -mcpu={target.attrs['mcpu']}, {lanes(target)} floats a vector, {cores} cores"
+    return f"{describe_host()}, {len(os.sched_getaffinity(0))} cores"
 
 
 def _linker() -> str:

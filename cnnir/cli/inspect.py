@@ -41,7 +41,9 @@ def layers(graph: Graph) -> list[dict[str, Any]]:
         parameters = sum(_size(graph.weights.shape(key)) for _, key in layer.weights)
         macs = layer.op.macs([graph.type(v) for v in data], layer.outputs)
         names = [v.layer for v in data]
-        found.append({"name": layer.name, "op": layer.op.name, "inputs": names, "type": str(layer.type), "parameters": parameters, "macs": macs})
+        found.append(
+            {"name": layer.name, "op": layer.op.name, "inputs": names, "type": str(layer.type), "parameters": parameters, "macs": macs}
+        )
     return found
 
 

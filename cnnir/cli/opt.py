@@ -15,7 +15,9 @@ from .console import emit_json, exactness_option, json_option, load_model, model
 @target_options
 @place_option("auto")
 @exactness_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT.cnn", help="Where to write it.  [default: stdout]")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT.cnn", help="Where to write it.  [default: stdout]"
+)
 @click.option("--remarks", is_flag=True, help="Say on stderr what was decided at each site.")
 @json_option
 def command(

@@ -19,13 +19,22 @@ Array = np.ndarray[Any, Any]
 @click.command()
 @click.argument("model", metavar="PKG|MODEL")
 @click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE", help="A .npy for one input, or a .npz with an array an input.")
-@click.option("--random", "seed", type=int, default=None, metavar="SEED", help="Draw the inputs: uniform over the declared range, else normal.")
+@click.option(
+    "--random", "seed", type=int, default=None, metavar="SEED", help="Draw the inputs: uniform over the declared range, else normal."
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT.npz", help="Write the outputs.")
 @target_options
 @threads_option
 @json_option
 def command(
-    model: str, inputs: tuple[str, ...], seed: int | None, output: Path | None, target: str, arch: str | None, threads: int | None, as_json: bool
+    model: str,
+    inputs: tuple[str, ...],
+    seed: int | None,
+    output: Path | None,
+    target: str,
+    arch: str | None,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
     """Run a compiled package (no compiler is loaded) or a MODEL (compiled first, as it is written).
 
@@ -67,12 +76,12 @@ def _read(given: str, names: list[str]) -> Mapping[str, Array]:
     """The arrays of `[NAME=]FILE`; pickles are refused, so reading never runs code."""
     name, _, path = given.rpartition("=") if "=" in given and not Path(given).exists() else ("", "", given)
     try:
-        loaded = np.load(sys.stdin.buffer if path == "-" else path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
+        loaded: Any = np.load(sys.stdin.buffer if path == "-" else path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
             if not name and len(names) != 1:
                 raise click.UsageError(f"the network has several inputs: say which, --input NAME={path} ({', '.join(names)})")
             return {name or names[0]: loaded}
-        return {key: loaded[key] for key in loaded.files}
+        return {str(key): np.asarray(loaded[key]) for key in loaded.files}
     except (OSError, ValueError, EOFError) as error:
         raise click.UsageError(f"cannot read `{path}` as .npy or .npz: {error}") from error
 

@@ -5,6 +5,7 @@ Independent of every rule: all that it shares with them is the formula's NumPy m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +41,7 @@ def samples(expr: Expr, domain: Interval, precision: Precision, around: tuple[fl
     span = min(domain.magnitude, precision.max)
     if span < 12:
         grids.append(np.linspace(domain.lo, domain.hi, 1025))
-    powers = np.exp2(np.linspace(np.log2(precision.tiny), np.log2(precision.max) * (1 - 1e-9), 700))
+    powers = np.exp2(np.linspace(math.log2(precision.tiny), math.log2(precision.max) * (1 - 1e-9), 700))
     constants = [leaf.value for leaf in leaves(expr) if isinstance(leaf, Const)]
     points = np.array([0.0, domain.lo, domain.hi, precision.max, *around, *constants])
     points = points[np.isfinite(points)]

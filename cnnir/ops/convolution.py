@@ -46,7 +46,6 @@ def sum_range(data: Interval, weight: Array, bias: Array | None, padded: bool, p
     return Interval(precision.next(precision.round(low), -1), precision.next(precision.round(high)), minus_zero=True)
 
 
-
 def check_window(op: str, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...], pad: tuple[int, ...]) -> None:
     """Raise OpError unless kernel, stride and dilation are positive and pads are not negative."""
     for what, values in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):

@@ -194,5 +194,3 @@ class Sign(Elementwise):
 
     def formula(self) -> Expr:
         return apply("sign", X)
-
-

@@ -10,7 +10,6 @@ from cnnir.diagnostics import OpError
 
 from .base import Array
 
-
 MAX_TAPS = 1 << 26
 """Greatest number of (window, element) pairs on one axis: half a gigabyte of indices."""
 

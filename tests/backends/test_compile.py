@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import cnnir
+from cnnir.api import Fusion
 from cnnir.backends.tvm.program import Program
 from cnnir.feeds import random_feeds
 
+FUSIONS: list[Fusion] = ["full", "act", "none"]
 NETWORKS = {
     "chain": "x: f32[1, 3, 17, 19]) { x -> conv(8, 3, pad=1) -> relu -> maxpool(2) -> conv(10, 3, stride=2) -> sigmoid -> avgpool(2) }",
     "batch": "x: f32[3, 4, 12, 12]) { x -> conv(16, 3) -> relu -> maxpool(2) -> flatten -> fc(7) -> softmax }",
@@ -31,7 +33,7 @@ NETWORKS = {
 
 
 @functools.cache
-def compiled(name: str, fusion: str) -> Program:
+def compiled(name: str, fusion: Fusion) -> Program:
     """Compiled once for all tests: most of their time is the compiler's."""
     return cnnir.compile(network(NETWORKS[name]), threads=2, fusion=fusion)
 
@@ -40,9 +42,9 @@ def network(body: str) -> cnnir.Graph:
     return cnnir.parse("network n(" + body)
 
 
-@pytest.mark.parametrize("fusion", ["full", "act", "none"])
+@pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_llvm_agrees_with_the_reference(name: str, fusion: str) -> None:
+def test_llvm_agrees_with_the_reference(name: str, fusion: Fusion) -> None:
     graph = network(NETWORKS[name])
     feeds = random_feeds(graph.inputs, graph.ranges, seed=1)
     expected = cnnir.evaluate(graph, feeds)
@@ -58,7 +60,7 @@ def test_fused_kernels_change_no_bit() -> None:
     for name, body in NETWORKS.items():
         graph = network(body)
         feeds = random_feeds(graph.inputs, graph.ranges, seed=2)
-        full, apart = (compiled(name, fusion)(feeds) for fusion in ("full", "none"))
+        full, apart = (compiled(name, fusion)(feeds) for fusion in FUSIONS[::2])
         for output in full:
             np.testing.assert_array_equal(full[output].view(np.uint32), apart[output].view(np.uint32))
 
@@ -77,7 +79,7 @@ def test_every_layer_is_in_exactly_one_kernel() -> None:
     for name, body in NETWORKS.items():
         graph = network(body)
         layers = {layer.name for layer in graph.layers()} - set(graph.inputs)
-        for fusion in ("full", "act", "none"):
+        for fusion in FUSIONS:
             computed = [layer for call in compiled(name, fusion).manifest.calls for layer in call]
             assert sorted(computed) == sorted(layers)
 
@@ -141,4 +143,6 @@ def test_other_ranks_and_dtypes_compile(name: str) -> None:
     got = cnnir.compile(graph, threads=1)(feeds)
     for output, array in cnnir.evaluate(graph, feeds).items():
         assert got[output].dtype == array.dtype
-        np.testing.assert_allclose(got[output].astype(np.float64), array.astype(np.float64), rtol=1e-3 if array.dtype == np.float16 else 1e-5, atol=1e-4)
+        np.testing.assert_allclose(
+            got[output].astype(np.float64), array.astype(np.float64), rtol=1e-3 if array.dtype == np.float16 else 1e-5, atol=1e-4
+        )

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tvm_ffi
@@ -173,18 +174,14 @@ def network() -> CudaBuild:
 
     def maxpool(x):
         i, j = te.reduce_axis((0, 2), "i"), te.reduce_axis((0, 2), "j")
-        return te.compute(
-            (1, 64, 28, 28), lambda n, c, y, z: te.max(x[n, c, 2 * y + i, 2 * z + j], axis=[i, j])
-        )
+        return te.compute((1, 64, 28, 28), lambda n, c, y, z: te.max(x[n, c, 2 * y + i, 2 * z + j], axis=[i, j]))
 
     def concat(x, y):
         return topi.concatenate((x, y), axis=1)
 
     def dense(x, w):
         k = te.reduce_axis((0, 128 * 28 * 28), "k")
-        return te.compute(
-            (1, 10), lambda n, f: te.sum(x[n, k // 784, k // 28 % 28, k % 28] * w[f, k], axis=k)
-        )
+        return te.compute((1, 10), lambda n, f: te.sum(x[n, k // 784, k // 28 % 28, k % 28] * w[f, k], axis=k))
 
     def activations(x):
         return te.compute(x.shape, lambda *at: te.tanh(te.erf(te.sigmoid(x(*at)))))
@@ -247,7 +244,7 @@ def test_a_kernel_name_must_be_an_identifier():
 
 
 def test_machine_code_is_served_only_while_asked_for():
-    def current():
+    def current() -> Any:
         return tvm_ffi.get_global_func("tvm_callback_cuda_compile", allow_missing=True)
 
     before = current() is None
@@ -269,13 +266,9 @@ def test_a_package_loads_without_a_compiler(network, tmp_path):
         "cuModuleGetFunction cuModuleLoadData cuModuleUnload cuTensorMapEncodeTiled"
     )
     source = tmp_path / "driver.c"
-    source.write_text(
-        "".join(f"int {name}(void) {{ return 100; }}\n" for name in functions.split())
-    )
+    source.write_text("".join(f"int {name}(void) {{ return 100; }}\n" for name in functions.split()))
     driver = tmp_path / "libcuda.so.1"
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", driver, source], check=True
-    )
+    subprocess.run([compiler, "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", driver, source], check=True)
     network.executable.export_library(str(tmp_path / "network.so"))
     cubin = require_toolchain().compile(network.source, "sm_90").cubin
     (tmp_path / "kernels.pickle").write_bytes(pickle.dumps({network.key: cubin}))

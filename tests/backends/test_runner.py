@@ -30,10 +30,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tvm import relax
 
     builder = relax.BlockBuilder()
-    x, w, b = (
-        relax.Var(name, relax.TensorType(shape, "float32"))
-        for name, shape in zip("xwb", SHAPES, strict=True)
-    )
+    x, w, b = (relax.Var(name, relax.TensorType(shape, "float32")) for name, shape in zip("xwb", SHAPES, strict=True))
     with builder.function("main", [x, w, b]):
         with builder.dataflow():
             product = builder.emit(relax.op.matmul(x, w))

@@ -166,7 +166,9 @@ assert "tvm" not in sys.modules
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_an_internal_error_leaves_a_reproducer(small: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_internal_error_leaves_a_reproducer(
+    small: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import cnnir
 
     def broken(*_: object, **__: object) -> None:

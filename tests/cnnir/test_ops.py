@@ -118,7 +118,7 @@ WINDOWS = [
 @pytest.mark.parametrize(("kernel", "stride", "pad", "dilation", "ceil"), WINDOWS)
 def test_pools_look_at_the_windows_of_pytorch(kernel: int, stride: int, pad: tuple[int, int], dilation: int, ceil: bool) -> None:
     x = data(1, 1, 7)
-    given: tuple[Any, ...] = ((kernel,), (stride,), pad, (dilation,), ceil)
+    given = ((kernel,), (stride,), pad, (dilation,), ceil)
     for how, op in {"max": MaxPool(*given), "min": MinPool(*given)}.items():
         assert run(op, x).ravel().tolist() == pool_by_loops(x.ravel(), kernel, stride, pad, dilation, ceil, how)
     for counted in (False, True):

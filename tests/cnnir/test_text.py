@@ -111,7 +111,9 @@ def graphs(draw: Any) -> Graph:
     return graph
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+)
 @given(graphs())
 def test_parsing_what_is_printed_gives_the_same_network(graph: Graph) -> None:
     text = dumps(graph)
