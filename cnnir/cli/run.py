@@ -6,7 +6,7 @@ import io
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import numpy as np
@@ -76,12 +76,12 @@ def _read(given: str, names: list[str]) -> Mapping[str, Array]:
     """The arrays of `[NAME=]FILE`; pickles are refused, so reading never runs code."""
     name, _, path = given.rpartition("=") if "=" in given and not Path(given).exists() else ("", "", given)
     try:
-        loaded: Any = np.load(sys.stdin.buffer if path == "-" else path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            if not name and len(names) != 1:
-                raise click.UsageError(f"the network has several inputs: say which, --input NAME={path} ({', '.join(names)})")
-            return {name or names[0]: loaded}
-        return {str(key): np.asarray(loaded[key]) for key in loaded.files}
+        loaded = cast("Array | Mapping[str, Array]", np.load(sys.stdin.buffer if path == "-" else path, allow_pickle=False))
+        if isinstance(loaded, Mapping):
+            return dict(loaded)
+        if not name and len(names) != 1:
+            raise click.UsageError(f"the network has several inputs: say which, --input NAME={path} ({', '.join(names)})")
+        return {name or names[0]: loaded}
     except (OSError, ValueError, EOFError) as error:
         raise click.UsageError(f"cannot read `{path}` as .npy or .npz: {error}") from error
 
