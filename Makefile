@@ -76,5 +76,5 @@ $(user): pyproject.toml | $(venv)/pyvenv.cfg
 
 $(dev): pyproject.toml | $(venv)/pyvenv.cfg
 	@echo "== installing cnnir and what its tests need (a minute or two the first time)"
-	@$(pip) -e '.[dev,cuda,onnx]'
+	@$(pip) -e '.[dev,cuda,onnx,peers]'
 	@touch $@ $(user)

@@ -114,7 +114,8 @@ class Analysis:
         the domain, and the seam is checked on the two neighbouring floats where it changes."""
         if depth >= DEPTH:
             raise _TooMuchWork
-        if not (a.range.nan or b.range.nan):
+        comparable = not (a.range.nan or b.range.nan)  # a comparison with NaN is false: where it may be NaN, anything may be
+        if comparable:
             if a.range.lo > b.range.hi:
                 return self._direct(node.args[2], domain, depth + 1)
             if a.range.hi <= b.range.lo:
@@ -125,7 +126,7 @@ class Analysis:
             if last is not None:
                 return self._joined(node, last, rises, worst(a, b)[0], domain, depth)
         p, q = (self._direct(branch, domain, depth + 1) for branch in node.args[2:])
-        if a.direction.is_constant and b.direction.is_constant:  # all p or all q, depending on a coefficient
+        if comparable and a.direction.is_constant and b.direction.is_constant:  # all p or all q, depending on a coefficient
             grade, bound = worst(a, b, p, q)
             return Fact(p.direction.join(q.direction), p.range.hull(q.range), grade, bound=bound)
         return nothing(p.range.hull(q.range))
