@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -123,5 +124,14 @@ def _as_graph(graph: Graph | str | Path) -> Graph:
 
 
 def _measure(graph: Graph, target: str, exactness: Exactness) -> Optimized:
-    """The faster of the two orders by a race on random data of the declared ranges."""
-    raise NotImplementedError
+    """Everything moved that may move, or the network as written: whichever runs faster; a tie goes to the latter."""
+    from cnnir.backends.tvm.measure import compare_speed
+    from cnnir.backends.tvm.targets import parse_target
+
+    written, moved = (optimize(graph, target, place, exactness) for place in ("never", "always"))
+    if not any(d.verdict == "moved" for d in moved.decisions):
+        return written
+    ratio = compare_speed(written.graph, moved.graph, parse_target(target))
+    kept, word = (moved, "faster") if ratio.median < 1 else (written, "not faster")
+    reason = f"measured: moved is {word}, {ratio}"
+    return replace(kept, decisions=tuple(d if d.verdict == "refused" else replace(d, reason=reason) for d in kept.decisions))

@@ -174,7 +174,8 @@ def _print(graph: Graph, done: Optimized, rows: list[Row], result: RaceResult) -
         lines.append([row.name, *counts, f"{standing.median * 1e3:.2f}", *spread, row.answer])
     out = console()
     title = f"{graph.name}: {_moved(done)} of {len(done.decisions)} sites moved; {result.rounds} rounds of {result.runs} runs"
-    out.print(table(title, columns, lines, right=range(1, 7)))
+    out.print(title, markup=False)
+    out.print(table(columns, lines, right=range(1, 7)))
     out.print("ratios are to the first row, round by round")
     out.print(f"the reordering's own merit, {VARIANTS[2]} against {VARIANTS[1]}: {result.ratio(VARIANTS[2], VARIANTS[1])}")
     out.print("* evaluations in the convolutional part, one an element")

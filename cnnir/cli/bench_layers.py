@@ -104,11 +104,8 @@ def _print(graph: Graph, rows: list[Row], totals: Mapping[str, Any], count: int,
         ["ms after", *(f"{r.seconds[1] * 1e3:.3f}" for r in rows)],
     ]
     out = console()
-    out.print(
-        table(
-            f"{graph.name}: activation layers, every layer a kernel of its own ({count} runs)", columns, lines, right=range(1, len(columns))
-        )
-    )
-    for name, (seconds, ratios) in totals.items():
+    out.print(f"{graph.name}: activation layers in front of pools, every layer a kernel of its own ({count} runs)", markup=False)
+    out.print(table(columns, lines, right=range(1, len(columns))))
+    for name, (seconds, ratios) in totals.items():  # in Table 1's words: by almost 75 % for activations, 5 % in all
         saved = 1 - 1 / median(ratios)
         out.print(f"{name}: {seconds[0] * 1e3:.2f} ms before, {seconds[1] * 1e3:.2f} ms after: {saved:+.1%} of the time saved")

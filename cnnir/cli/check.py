@@ -47,7 +47,7 @@ def command(model: str, place: str, exactness: str, proofs: bool, as_json: bool)
     )
     if activations:
         rows = [(n, str(c), f) for n, c, f in activations]
-        out.print(table("", ["activation", "layers", "facts on the range that reaches it"], rows, right=(1,)))
+        out.print(table(["activation", "layers", "facts on the range that reaches it"], rows, right=(1,)))
     _print_decisions(done.decisions, proofs)
 
 

@@ -29,7 +29,7 @@ def command(as_json: bool) -> None:
     if as_json:
         emit_json("doctor", {"found": found})
         return
-    console().print(table("", ["what", "found"], list(found.items())))
+    console().print(table(["what", "found"], list(found.items())))
 
 
 def _version(package: str) -> str:

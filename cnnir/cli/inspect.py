@@ -57,7 +57,8 @@ def _print_table(graph: Graph) -> None:
     records = layers(graph)
     rows = [(r["name"], r["op"], ", ".join(r["inputs"]), r["type"], f"{r['parameters']:,}", f"{r['macs']:,}") for r in records]
     out = console()
-    out.print(table(f"network {graph.name}", ["layer", "op", "inputs", "type", "parameters", "MACs"], rows, right=(4, 5)))
+    out.print(f"network {graph.name}", markup=False)
+    out.print(table(["layer", "op", "inputs", "type", "parameters", "MACs"], rows, right=(4, 5)))
     out.print(f"{len(records)} layers, {sum(r['parameters'] for r in records):,} parameters, {sum(r['macs'] for r in records):,} MACs")
 
 

@@ -6,7 +6,7 @@ import math
 
 from .fact import Fact, Grade
 from .interval import Interval
-from .lattice import SOMEWHERE, Direction, Turn
+from .lattice import SOMEWHERE, UNKNOWN, Direction, Turn
 from .precision import precision
 
 _LARGEST = {precision(name).max for name in ("f32", "f64")}
@@ -14,7 +14,8 @@ _LARGEST = {precision(name).max for name in ("f32", "f64")}
 
 def describe(fact: Fact) -> str:
     """One line: "non-decreasing; range [0, 6]; exact (E)"."""
-    return "; ".join([direction(fact.direction), f"range {interval(fact.range)}", grade(fact)])
+    known = [direction(fact.direction), f"range {interval(fact.range)}"]
+    return "; ".join([*known, grade(fact)] if fact.direction != UNKNOWN else known)
 
 
 def direction(known: Direction) -> str:

@@ -69,6 +69,13 @@ def test_opt_writes_what_parses_back(small: Path, tmp_path: Path, capsys: pytest
     assert ask("opt", tmp_path / "moved.cnn") == 0
 
 
+def test_measure_keeps_the_faster_and_says_by_how_much(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask("opt", small, "--place", "measure", "--json") == 0
+    (decision,) = json.loads(capsys.readouterr().out)["decisions"]
+    assert decision["verdict"] in ("moved", "kept")  # which one is the clock's to say
+    assert decision["reason"].startswith("measured: moved is " + ("faster" if decision["verdict"] == "moved" else "not faster"))
+
+
 def test_emit_prints_every_form(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     marks = {
         ("cnn", "llvm"): "network small",
