@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from cnnir.decisions import Certificate, Decision, Optimized, Site, Witness
     from cnnir.diagnostics import CnnirError, Diagnostic
     from cnnir.ir.graph import Graph
-    from cnnir.ir.types import TensorType
+    from cnnir.types import TensorType
 
 _WHERE = {
     **dict.fromkeys(("compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save"), "cnnir.api"),
     **dict.fromkeys(("Certificate", "Decision", "Optimized", "Site", "Witness"), "cnnir.decisions"),
     **dict.fromkeys(("CnnirError", "Diagnostic"), "cnnir.diagnostics"),
     "Graph": "cnnir.ir.graph",
-    "TensorType": "cnnir.ir.types",
+    "TensorType": "cnnir.types",
 }
 
 __all__ = [  # noqa: RUF022 - functions first, as people look for them

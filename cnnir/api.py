@@ -114,9 +114,9 @@ def emit(graph: Graph, form: Form, target: str = "llvm", arch: str | None = None
 
 def load_program(path: str | Path, threads: int | None = None) -> Program:
     """Open a compiled package without importing the compiler. Raises CnnirError. A package is code: trust its source."""
-    from cnnir.backends.tvm.package import load as load_package
+    from cnnir.backends.tvm.program import load as open_program
 
-    return load_package(Path(path), threads)
+    return open_program(Path(path), threads)
 
 
 def _as_graph(graph: Graph | str | Path) -> Graph:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .ir.types import TensorType
+from .types import TensorType
 
 Range = tuple[float, float] | None
 

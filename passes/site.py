@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from cnnir.analysis.derive import derive
 from cnnir.decisions import Site
 from cnnir.facts.analyse import Analysis
-from cnnir.facts.derive import derive
 from cnnir.facts.fact import Fact, identity
 from cnnir.facts.interval import Interval, around, unknown
 from cnnir.facts.precision import Precision, precision
 from cnnir.ir.graph import Graph, Layer, Value
-from cnnir.ir.types import TensorType
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import Pooling
 from cnnir.scalar.expr import Expr
+from cnnir.types import TensorType
 
 from .region import Region
 from .surroundings import Surroundings

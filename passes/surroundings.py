@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from cnnir.analysis.ranges import Ranges
+from cnnir.analysis.zeros import separates_zeros
 from cnnir.facts.interval import unknown
 from cnnir.facts.precision import precision
-from cnnir.facts.ranges import Ranges
-from cnnir.facts.zeros import separates_zeros
 from cnnir.ir.graph import Graph, Layer
 from cnnir.ops.elementwise import Elementwise
 

@@ -91,7 +91,7 @@ def test_the_wheel_works_away_from_the_tree(wheel: Path, tmp_path: Path) -> None
 def test_the_suite_passes_against_the_wheel(wheel: Path, tmp_path: Path) -> None:
     python = environment(tmp_path / "environment")
     print(f"installing {wheel.name} and its tests' needs in a fresh environment", flush=True)
-    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{wheel}[dev,cuda,onnx]", cwd=tmp_path)
+    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{wheel}[dev,cuda,onnx,peers]", cwd=tmp_path)
     away = tmp_path / "away"
     for folder in ("tests", "examples"):
         shutil.copytree(TREE / folder, away / folder, ignore=shutil.ignore_patterns("__pycache__"))

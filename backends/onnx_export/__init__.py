@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from cnnir.diagnostics import CnnirError, Diagnostic, OpError
 from cnnir.ir.graph import Graph, Layer, Value
-from cnnir.ir.types import numpy_dtype
 from cnnir.ops.tensor import Input
+from cnnir.types import numpy_dtype
 
 if TYPE_CHECKING:
     import onnx

@@ -14,7 +14,7 @@ from onnx import TensorProto, defs, helper
 
 from cnnir.diagnostics import CnnirError, Diagnostic, Label, OpError
 from cnnir.ir.graph import Graph, Layer, Value
-from cnnir.ir.types import numpy_dtype
+from cnnir.types import numpy_dtype
 
 Array = np.ndarray[Any, Any]
 OPSET = 20

@@ -9,13 +9,13 @@ import numpy as np
 
 from cnnir.diagnostics import OpError
 from cnnir.ir.graph import Layer
-from cnnir.ir.types import TensorType
 from cnnir.ops.base import Op
 from cnnir.ops.convolution import Conv, Dense
 from cnnir.ops.elementwise import Elementwise, align
 from cnnir.ops.pooling import Pooling
 from cnnir.ops.tensor import Concat, Flatten, Lrn, Softmax
 from cnnir.scalar.expr import Param, Var, leaves
+from cnnir.types import TensorType
 
 from . import direct, formula, pools
 from .builder import Array, Builder

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnir.ir.graph import Layer
-from cnnir.ir.types import TensorType
 from cnnir.ops.pooling import AdaptivePool, AvgPool, GlobalPool, Pooling, SlidingPool, start_value
 from cnnir.ops.window import Windows, axis_pads
+from cnnir.types import TensorType
 
 from .builder import Builder, unsupported
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnir.ir.graph import Graph, Layer
-from cnnir.ir.types import TensorType
 from cnnir.ops.base import Op
 from cnnir.ops.convolution import Conv, Dense
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import AvgPool, Pooling
 from cnnir.ops.tensor import Concat, Flatten
 from cnnir.scalar.expr import Param, Var
+from cnnir.types import TensorType
 
 from .context import Context, step_keys
 from .kernels.blocked import block, blocked_shape, dense_panel, pack_channel, pack_conv_weight, pack_dense_weight

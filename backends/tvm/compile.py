@@ -20,10 +20,11 @@ from .cpu import FEATURES, kernel_flags
 from .cuda_build import CudaBuild, build_cuda
 from .cuda_program import CUBIN, PTX, SOURCE
 from .cuda_toolchain import CompiledCuda, CudaError, ToolchainMissing, require_toolchain
+from .manifest import Manifest, Work
 from .module import relax_module
 from .plan import Plan
 from .planner import plan
-from .program import Manifest, Program, Work
+from .program import Program
 from .regions import Fusion
 from .runner import aligned_empty
 from .target import host_target, lanes

@@ -15,37 +15,48 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnnir.diagnostics import CnnirError, Diagnostic
-from cnnir.ir.types import TensorType
+from cnnir.types import TensorType
 
 from .cpu import check_cpu
-from .program import Array, Manifest, Program, Work
+from .manifest import Manifest, Work
 from .runner import ALIGNMENT
 
+Array = np.ndarray[Any, Any]
 SCHEMA = 1
 LIBRARY, WEIGHTS, MANIFEST = "library.so", "weights.bin", "manifest.json"
 
 
-def save(program: Program, path: Path) -> None:
+@dataclass(frozen=True)
+class Contents:
+    """What is in a package: constants in the order `main` takes them, and further files by name."""
+
+    manifest: Manifest
+    library: Path
+    constants: Sequence[Array]
+    files: Mapping[str, bytes]
+
+
+def write(path: Path, contents: Contents) -> None:
     """Write a package, all of it or nothing: it is made beside `path` and renamed. Replaces a package that is there."""
     if path.exists() and not (path / MANIFEST).is_file():
         raise CnnirError(Diagnostic("C0501", f"`{path}` exists and is not a package", help="choose another path"), exit_code=2)
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        shutil.copyfile(program.library, folder / LIBRARY)
-        entries = _write_weights(program.constants, folder / WEIGHTS)
-        for name, content in program.files.items():
+        shutil.copyfile(contents.library, folder / LIBRARY)
+        entries = _write_weights(contents.constants, folder / WEIGHTS)
+        for name, content in contents.files.items():
             (folder / name).write_bytes(content)
         hashes = {p.name: _sha256(p) for p in sorted(folder.iterdir())}
-        (folder / MANIFEST).write_text(json.dumps(_to_json(program.manifest, entries, hashes), indent=1) + "\n")
+        (folder / MANIFEST).write_text(json.dumps(_to_json(contents.manifest, entries, hashes), indent=1) + "\n")
         folder.chmod(0o755)
         _replace(folder, path)
     except BaseException:
@@ -63,7 +74,7 @@ def _replace(folder: Path, path: Path) -> None:
     shutil.rmtree(old.parent)
 
 
-def load(path: Path, threads: int | None = None) -> Program:
+def read(path: Path, threads: int | None = None) -> Contents:
     """Open a package; raises CnnirError where it is damaged, or (exit code 3) made for another CPU."""
     try:
         document = json.loads((path / MANIFEST).read_text())
@@ -76,7 +87,7 @@ def load(path: Path, threads: int | None = None) -> Program:
             Diagnostic("C0503", f"`{path}` is not a package that can be run", notes=(str(error),), help="compile it again")
         ) from error
     extra = {n: (path / n).read_bytes() for n in hashes if n not in (LIBRARY, WEIGHTS)}
-    return Program(manifest, path / LIBRARY, weights, extra)
+    return Contents(manifest, path / LIBRARY, weights, extra)
 
 
 def _check_files(path: Path, hashes: Mapping[str, str]) -> None:
@@ -90,7 +101,7 @@ def _check_files(path: Path, hashes: Mapping[str, str]) -> None:
             raise ValueError(f"{name} is not the file that was saved")
 
 
-def _write_weights(constants: list[Array], path: Path) -> list[dict[str, Any]]:
+def _write_weights(constants: Sequence[Array], path: Path) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     with path.open("wb") as file:
         for array in constants:

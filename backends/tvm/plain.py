@@ -13,12 +13,12 @@ import numpy as np
 from tvm import te, tirx, topi
 from tvm.ir import Expr as PrimExpr
 
-from cnnir.ir.types import TensorType
 from cnnir.ops.base import Array, Op
 from cnnir.ops.convolution import Conv, Dense
 from cnnir.ops.pooling import Pooling, start_value
 from cnnir.ops.tensor import Concat, Flatten, Lrn, Softmax
 from cnnir.ops.window import Windows, axis_pads
+from cnnir.types import TensorType
 
 Tensors = Sequence[te.Tensor]
 Weights = Mapping[str, te.Tensor]

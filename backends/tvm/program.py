@@ -5,51 +5,19 @@ from __future__ import annotations
 import shutil
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnnir.diagnostics import CnnirError, Diagnostic
-from cnnir.ir.types import TensorType
+from cnnir.types import TensorType
 
+from . import package
+from .manifest import Manifest, Work
 from .runner import Machine, as_tensor
 
 Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Work:
-    """What one run does, counted, not timed."""
-
-    kernels: int
-    """Kernel launches."""
-    bytes: int
-    """Bytes the kernels read and write, each operand once a launch."""
-    macs: int
-    """Multiply-accumulate operations."""
-    evaluations: int
-    """Evaluations of activation functions, one an element."""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a program is, apart from its code and weights."""
-
-    name: str
-    target: str
-    threads: int
-    inputs: Mapping[str, TensorType]
-    outputs: Mapping[str, TensorType]
-    work: Work
-    versions: Mapping[str, str]
-    ranges: Mapping[str, tuple[float, float] | None]
-    """Declared ranges of the inputs."""
-    calls: tuple[tuple[str, ...], ...]
-    """The layers that each kernel call computes, in order; none for a change of layout."""
-    cpu_features: tuple[str, ...] = ()
-    """Instruction sets that the library uses, by their names in /proc/cpuinfo."""
 
 
 class Program:
@@ -142,6 +110,10 @@ class Program:
 
     def save(self, path: str | Path) -> None:
         """Write a package: a folder with the library, the weights at 64-byte offsets, and a manifest."""
-        from .package import save
+        package.write(Path(path), package.Contents(self.manifest, self.library, self.constants, self.files))
 
-        save(self, Path(path))
+
+def load(path: Path, threads: int | None = None) -> Program:
+    """Open a package; raises CnnirError where it is damaged, or (exit code 3) made for another CPU."""
+    found = package.read(path, threads)
+    return Program(found.manifest, found.library, found.constants, found.files)

@@ -72,7 +72,7 @@ def _print_decisions(decisions: tuple[Decision, ...], proofs: bool) -> None:
 
 def _activations(graph: Graph) -> list[tuple[str, int, str]]:
     """Each kind of parameterless activation in the network: its spelling, how often, and its facts on the widest range."""
-    from cnnir.facts.derive import derive
+    from cnnir.analysis.derive import derive
     from cnnir.facts.describe import describe
     from cnnir.facts.fact import identity
     from cnnir.facts.interval import unknown

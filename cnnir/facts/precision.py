@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from cnnir.ir.types import numpy_dtype
 from cnnir.scalar.primitives import Primitive
+from cnnir.types import numpy_dtype
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import networkx as nx
 from cnnir.diagnostics import Origin
 from cnnir.ops.base import Op
 from cnnir.ops.tensor import Input
+from cnnir.types import TensorType
 
-from .types import TensorType
 from .weights import Weights
 
 if TYPE_CHECKING:

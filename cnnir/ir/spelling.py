@@ -12,8 +12,7 @@ from cnnir.ops.base import Op, PerAxis
 from cnnir.ops.convolution import Conv
 from cnnir.scalar.expr import Const, Expr, Var, fold
 from cnnir.scalar.primitives import Primitive
-
-from .types import TensorType
+from cnnir.types import TensorType
 
 KEYWORDS = frozenset({"network", "block", "activation", "weights", "return", "in"})
 _BARE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(\.[A-Za-z_][A-Za-z_0-9]*)*")

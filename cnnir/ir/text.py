@@ -12,10 +12,10 @@ from cnnir.ops.registry import OPS
 from cnnir.ops.tensor import Input
 from cnnir.scalar.expr import Expr
 from cnnir.scalar.primitives import PRIMITIVES
+from cnnir.types import TensorType
 
 from . import spelling
 from .graph import Graph, Layer, Value
-from .types import TensorType
 from .weights import Seeded
 
 WIDTH = 110

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnnir.ops.base import Parameter
-
-from .types import numpy_dtype
+from cnnir.types import numpy_dtype
 
 Array = np.ndarray[Any, Any]
 

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from cnnir.ir.types import TensorType
 from cnnir.scalar.expr import Expr, Param, Var, X, apply
+from cnnir.types import TensorType
 
 from .base import Array, Parameter, require
 from .elementwise import Elementwise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from cnnir.diagnostics import OpError
-from cnnir.ir.types import TensorType
+from cnnir.types import TensorType
 
 if TYPE_CHECKING:
     from cnnir.facts.interval import Interval

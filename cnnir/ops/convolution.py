@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from cnnir.diagnostics import OpError
-from cnnir.ir.types import TensorType
+from cnnir.types import TensorType
 
 from .base import Array, Op, Parameter, per_axis, require, require_float, require_rank
 from .window import axis_pads, output_size

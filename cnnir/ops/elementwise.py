@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from cnnir.diagnostics import OpError
-from cnnir.ir.types import TensorType
 from cnnir.scalar.evaluate import evaluate
 from cnnir.scalar.expr import Expr
+from cnnir.types import TensorType
 
 from .base import Array, Op, require_float
 

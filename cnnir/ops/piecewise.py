@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from cnnir.diagnostics import OpError
-from cnnir.ir.types import TensorType
 from cnnir.scalar.expr import Expr, Operand, Param, X, apply
+from cnnir.types import TensorType
 
 from .base import Parameter
 from .elementwise import Elementwise, claim_valley

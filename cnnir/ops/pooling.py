@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from cnnir.ir.types import TensorType
+from cnnir.types import TensorType
 
 from .base import Array, Op, per_axis, require, require_float, require_rank
 from .convolution import check_window

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from cnnir.diagnostics import OpError
-from cnnir.ir.types import TensorType
+from cnnir.types import TensorType
 
 from .base import Array, Op, require, require_float, require_rank
 

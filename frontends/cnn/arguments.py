@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cnnir.diagnostics import Span
-from cnnir.ir.types import TensorType
 from cnnir.ops.base import Op, PerAxis
 from cnnir.ops.window import same_pads
+from cnnir.types import TensorType
 
 from .numbers import Datum, Text, Word
 from .problems import alike, refuse

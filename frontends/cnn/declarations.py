@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cnnir.diagnostics import CnnirError, Origin
 from cnnir.ir.graph import Graph
-from cnnir.ir.types import DTYPES, TensorType
+from cnnir.types import DTYPES, TensorType
 
 from . import ast
 from .numbers import number

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from cnnir.diagnostics import CnnirError, OpError, Origin, Span
 from cnnir.ir.graph import Graph, Value
-from cnnir.ir.types import TensorType
 from cnnir.ir.weights import Seeded, WeightSource
 from cnnir.ops.arithmetic import Binary
 from cnnir.ops.base import Op, Parameter
 from cnnir.ops.convolution import Conv
 from cnnir.ops.registry import OPS
+from cnnir.types import TensorType
 
 from . import ast
 from .arguments import Given, bind, match

@@ -9,9 +9,9 @@ from typing import Any, cast
 import numpy as np
 
 from cnnir.diagnostics import Span
-from cnnir.ir.types import TensorType
 from cnnir.ir.weights import Stored
 from cnnir.ops.base import Parameter
+from cnnir.types import TensorType
 
 from . import ast
 from .problems import alike, refuse

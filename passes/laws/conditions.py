@@ -7,7 +7,6 @@ weights first. A condition about facts asks the site, which computes them when f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from cnnir.facts import describe
 from cnnir.facts.fact import Grade
@@ -15,11 +14,8 @@ from cnnir.ops.elementwise import Elementwise
 from cnnir.scalar.expr import Expr, fold
 
 from ..site import ChannelFact, PoolSite
-from .rule import Refusal
+from .rule import Exchange, Refusal
 from .witness import constants, find, witness_words
-
-if TYPE_CHECKING:
-    from .order import OrderLaw
 
 Condition = Callable[[PoolSite], "Refusal | None"]
 
@@ -102,10 +98,10 @@ CONDITIONS: Mapping[str, Condition] = {
 }
 
 
-FactCondition = Callable[["OrderLaw", PoolSite, "list[ChannelFact]", str], "Refusal | None"]
+FactCondition = Callable[[Exchange, PoolSite, "list[ChannelFact]", str], "Refusal | None"]
 
 
-def right_direction(law: OrderLaw, site: PoolSite, parts: list[ChannelFact], exactness: str) -> Refusal | None:
+def right_direction(law: Exchange, site: PoolSite, parts: list[ChannelFact], exactness: str) -> Refusal | None:
     """f goes the way the law needs, in every channel; the refusal names the first channel that does not."""
     del exactness
     for part in parts:
@@ -118,7 +114,7 @@ def right_direction(law: OrderLaw, site: PoolSite, parts: list[ChannelFact], exa
     return None
 
 
-def exact_enough(law: OrderLaw, site: PoolSite, parts: list[ChannelFact], exactness: str) -> Refusal | None:
+def exact_enough(law: Exchange, site: PoolSite, parts: list[ChannelFact], exactness: str) -> Refusal | None:
     """The direction holds for the float code (E, C), or rewrites that re-round are wanted and the difference is bounded."""
     for part in parts:
         if part.fact.grade is not Grade.U:
@@ -132,7 +128,7 @@ def exact_enough(law: OrderLaw, site: PoolSite, parts: list[ChannelFact], exactn
     return None
 
 
-def zero_sign(law: OrderLaw, site: PoolSite, parts: list[ChannelFact], exactness: str) -> Refusal | None:
+def zero_sign(law: Exchange, site: PoolSite, parts: list[ChannelFact], exactness: str) -> Refusal | None:
     """No layer that tells -0 from +0 reads what depends on the pool, or the pool never gives -0.
 
     Before and after a move a window may give zeros of different signs: ceil, then pool, then 1/x, on [0, -.5].

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
 
 from cnnir.decisions import Certificate
 from cnnir.facts import lattice
 from cnnir.facts.describe import describe
 from cnnir.facts.fact import Fact, Grade
-from cnnir.facts.lattice import Direction
 from cnnir.ir.graph import Graph, Use, Value
-from cnnir.ops.pooling import Pooling
 
 from ..region import entries
 from ..site import ChannelFact, PoolSite
 from . import conditions
 from .assumptions import assumptions
-from .rule import Law, Proof, Refusal
+from .rule import Exchange, Proof, Refusal
 
 
-class OrderLaw(Law):
+class OrderLaw(Exchange):
     """pool_W f(x) = f(pool'_W x) for an f that keeps (or reverses) order; pool' is the pool or its dual."""
-
-    keeps_order: ClassVar[bool] = True
-    """Whether f must keep order (else reverse it)."""
-
-    def wanted(self, direction: Direction) -> bool:
-        """Whether this direction makes the law right."""
-        raise NotImplementedError
-
-    def pool(self, pool: Pooling) -> Pooling:
-        """The pool after the exchange."""
-        raise NotImplementedError
 
     def check(self, site: PoolSite, exactness: str) -> Proof | Refusal:
         """The shared side conditions, then direction, float class and the sign of zero."""

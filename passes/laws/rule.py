@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cnnir.decisions import Certificate, Witness
+from cnnir.facts.lattice import Direction
 from cnnir.ir.graph import Graph
+from cnnir.ops.pooling import Pooling
 
 from ..site import PoolSite
 
@@ -43,4 +45,19 @@ class Law:
 
     def rewrite(self, graph: Graph, site: PoolSite) -> None:
         """Change `graph`, in which the law was proved at `site`."""
+        raise NotImplementedError
+
+
+class Exchange(Law):
+    """A law by which an elementwise region and a pool trade places, the pool perhaps becoming its dual."""
+
+    keeps_order: ClassVar[bool] = True
+    """Whether f must keep order (else reverse it)."""
+
+    def wanted(self, direction: Direction) -> bool:
+        """Whether this direction makes the law right."""
+        raise NotImplementedError
+
+    def pool(self, pool: Pooling) -> Pooling:
+        """The pool after the exchange."""
         raise NotImplementedError

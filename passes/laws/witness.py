@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +11,10 @@ from cnnir.facts.oracle import falling_pair, values_at
 from cnnir.scalar.expr import Expr
 
 from ..site import Array, PoolSite
-
-if TYPE_CHECKING:
-    from .order import OrderLaw
+from .rule import Exchange
 
 
-def find(site: PoolSite, law: OrderLaw, channel: int) -> Witness | None:
+def find(site: PoolSite, law: Exchange, channel: int) -> Witness | None:
     """A window of two elements that refutes the law in this channel; None where sampling finds none."""
     if not site.data.is_float:
         return None

@@ -17,7 +17,6 @@ from cnnir.backends.onnx_export import export, save  # noqa: E402
 from cnnir.backends.reference import evaluate  # noqa: E402
 from cnnir.diagnostics import CnnirError  # noqa: E402
 from cnnir.ir.graph import Graph, Value  # noqa: E402
-from cnnir.ir.types import TensorType  # noqa: E402
 from cnnir.ir.weights import Seeded  # noqa: E402
 from cnnir.ops import arithmetic as ar  # noqa: E402
 from cnnir.ops import piecewise as pw  # noqa: E402
@@ -30,6 +29,7 @@ from cnnir.ops.convolution import Conv, Dense  # noqa: E402
 from cnnir.ops.elementwise import Elementwise  # noqa: E402
 from cnnir.ops.registry import OPS  # noqa: E402
 from cnnir.scalar.expr import Const, Param, X, apply  # noqa: E402
+from cnnir.types import TensorType  # noqa: E402
 
 RNG = np.random.default_rng(20261123)
 EPS = float(np.finfo(np.float32).eps)

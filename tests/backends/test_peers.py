@@ -19,11 +19,11 @@ from cnnir.backends.peers.peer import Peer
 from cnnir.backends.peers.registry import RUNTIMES, variants
 from cnnir.diagnostics import CnnirError
 from cnnir.ir.graph import Graph
-from cnnir.ir.types import TensorType
 from cnnir.ops.convolution import Conv
 from cnnir.ops.piecewise import Relu
 from cnnir.ops.pooling import AvgPool, MaxPool
 from cnnir.ops.smooth import LogSigmoid, Silu
+from cnnir.types import TensorType
 
 RNG = np.random.default_rng(20261123)
 FEEDS = {"an image": RNG.standard_normal((1, 3, 16, 16)).astype(np.float32)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cnnir.analysis.derive import derive
 from cnnir.facts import lattice
-from cnnir.facts.derive import derive
 from cnnir.facts.describe import describe, direction
 from cnnir.facts.fact import identity
 from cnnir.facts.interval import unknown

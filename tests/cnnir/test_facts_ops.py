@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from cnnir.analysis.derive import derive
 from cnnir.facts.analyse import Analysis
-from cnnir.facts.derive import derive
 from cnnir.facts.fact import Fact, Grade, identity
 from cnnir.facts.interval import Interval, unknown
 from cnnir.facts.lattice import name

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnnir.analysis.ranges import Ranges
 from cnnir.facts.interval import Interval
 from cnnir.facts.precision import precision
-from cnnir.facts.ranges import Ranges
 from cnnir.ir.graph import Graph, Value
-from cnnir.ir.types import TensorType
 from cnnir.ir.weights import Seeded
 from cnnir.ops import arithmetic, piecewise, smooth
 from cnnir.ops.base import Op
 from cnnir.ops.convolution import Conv, Dense
 from cnnir.ops.pooling import AvgPool, GlobalAvgPool, MaxPool
 from cnnir.ops.tensor import Concat, Flatten, Softmax
+from cnnir.types import TensorType
 
 F32 = precision("f32")
 

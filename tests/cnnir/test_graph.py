@@ -7,7 +7,6 @@ import pytest
 
 from cnnir.diagnostics import CnnirError, OpError
 from cnnir.ir.graph import Graph, Use, Value
-from cnnir.ir.types import TensorType, dtype_name, numpy_dtype
 from cnnir.ir.verify import verify
 from cnnir.ir.weights import Seeded
 from cnnir.ops.arithmetic import Sub
@@ -15,6 +14,7 @@ from cnnir.ops.base import Parameter
 from cnnir.ops.convolution import Conv
 from cnnir.ops.piecewise import Abs, Relu
 from cnnir.ops.pooling import MaxPool
+from cnnir.types import TensorType, dtype_name, numpy_dtype
 
 TYPE = TensorType("f32", (1, 2, 4, 4))
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from cnnir.diagnostics import OpError
-from cnnir.ir.types import TensorType
 from cnnir.ops.arithmetic import Add, BatchNorm, Bias, Div, Sub
 from cnnir.ops.base import Op
 from cnnir.ops.convolution import Conv, Dense
@@ -30,6 +29,7 @@ from cnnir.ops.pooling import (
 from cnnir.ops.registry import OPS
 from cnnir.ops.tensor import Concat, Flatten, Lrn, Softmax
 from cnnir.ops.window import output_size, same_pads
+from cnnir.types import TensorType
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(7)

@@ -7,9 +7,9 @@ import pytest
 from cnnir import pipeline
 from cnnir.diagnostics import CnnirError
 from cnnir.ir.graph import Graph, Value
-from cnnir.ir.types import TensorType
 from cnnir.ops.piecewise import Relu
 from cnnir.ops.pooling import MaxPool
+from cnnir.types import TensorType
 
 
 def network() -> Graph:

@@ -14,7 +14,6 @@ from cnnir.frontends import cnn
 from cnnir.ir.graph import Graph, Value
 from cnnir.ir.spelling import expression, number
 from cnnir.ir.text import dumps, save, spell
-from cnnir.ir.types import TensorType
 from cnnir.ir.weights import Seeded
 from cnnir.ops.activation import UserActivation
 from cnnir.ops.arithmetic import Add, Binary, Maximum, Mul, Sub
@@ -27,6 +26,7 @@ from cnnir.ops.registry import OPS
 from cnnir.ops.tensor import Concat, Flatten, Lrn, Softmax
 from cnnir.scalar.expr import Const, Expr, X, apply
 from cnnir.scalar.primitives import PRIMITIVES
+from cnnir.types import TensorType
 
 finite = st.floats(allow_nan=False, width=64)
 UNARY = [c for c in OPS.values() if issubclass(c, Elementwise) and not issubclass(c, Binary | Clip)]

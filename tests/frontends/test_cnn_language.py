@@ -11,7 +11,6 @@ from cnnir.backends.reference import evaluate
 from cnnir.diagnostics import CnnirError
 from cnnir.frontends import cnn
 from cnnir.ir.graph import Graph
-from cnnir.ir.types import TensorType
 from cnnir.ir.verify import verify
 from cnnir.ops.activation import UserActivation
 from cnnir.ops.arithmetic import Add, Sub
@@ -21,6 +20,7 @@ from cnnir.ops.piecewise import HardSigmoid, Leaky
 from cnnir.ops.pooling import AdaptiveAvgPool, AvgPool, MaxPool
 from cnnir.ops.smooth import Gelu
 from cnnir.scalar.expr import Apply, Const, X, apply
+from cnnir.types import TensorType
 
 
 def network(body: str, before: str = "", type: str = "f32[1, 8, 9, 9]") -> Graph:

@@ -9,13 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from cnnir.ir.graph import Graph, Value
-from cnnir.ir.types import TensorType
 from cnnir.ops import arithmetic, piecewise, smooth
 from cnnir.ops.activation import UserActivation
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import AvgPool, GlobalMaxPool, MaxPool
 from cnnir.ops.tensor import Softmax
 from cnnir.scalar.expr import Expr, X, apply
+from cnnir.types import TensorType
 
 from .networks import Array, chain
 

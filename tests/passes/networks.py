@@ -13,11 +13,11 @@ from cnnir.facts.interval import Interval
 from cnnir.facts.oracle import samples
 from cnnir.facts.precision import precision
 from cnnir.ir.graph import Graph, Value
-from cnnir.ir.types import TensorType
 from cnnir.ir.weights import Seeded
 from cnnir.ops.base import Op
 from cnnir.ops.elementwise import Elementwise
 from cnnir.scalar.expr import Expr, X
+from cnnir.types import TensorType
 
 Array = np.ndarray[Any, Any]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnnir.analysis.derive import derive
 from cnnir.diagnostics import OpError
-from cnnir.facts.derive import derive
 from cnnir.facts.fact import Grade, identity
 from cnnir.facts.interval import Interval
 from cnnir.facts.precision import precision

@@ -7,7 +7,6 @@ import pytest
 
 from cnnir.backends.reference import evaluate
 from cnnir.ir.graph import Graph
-from cnnir.ir.types import TensorType
 from cnnir.ops import arithmetic, convolution, piecewise, smooth
 from cnnir.ops.base import Op
 from cnnir.ops.pooling import AdaptiveMaxPool, MaxPool, MinPool
@@ -15,6 +14,7 @@ from cnnir.ops.tensor import Concat, Input, Softmax
 from cnnir.passes import region
 from cnnir.passes.laws import conditions
 from cnnir.passes.place import place
+from cnnir.types import TensorType
 
 from .cases import CASES, TWO, WINDOW, Case, mixed_slopes, two_values
 from .networks import bits, chain

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from cnnir.diagnostics import OpError
 from cnnir.facts.interval import Interval
 from cnnir.ir.graph import Graph, Value
-from cnnir.ir.types import TensorType
 from cnnir.ops import arithmetic, convolution, piecewise, smooth
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import MaxPool, MinPool
 from cnnir.passes.place import place
 from cnnir.passes.region import find_regions
 from cnnir.scalar.expr import X
+from cnnir.types import TensorType
 
 from .networks import adversarial, chain, compare
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cnnir.facts.interval import Interval, unknown
+from cnnir.facts.precision import precision
 from cnnir.ir.graph import Graph, Value
-
-from .interval import Interval, unknown
-from .precision import precision
 
 
 class Ranges:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from cnnir.facts.analyse import Analysis, Coefficients
+from cnnir.facts.fact import Claim, Fact, Grade
+from cnnir.facts.lattice import compose
+from cnnir.facts.precision import Precision
 from cnnir.ops.elementwise import Elementwise
-
-from .analyse import Analysis, Coefficients
-from .fact import Claim, Fact, Grade
-from .lattice import compose
-from .precision import Precision
 
 
 def derive(op: Elementwise, arguments: Sequence[Fact], coefficients: Coefficients, precision: Precision) -> Fact:

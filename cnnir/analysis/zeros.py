@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cnnir.facts.analyse import Analysis
+from cnnir.facts.fact import Fact, nothing
+from cnnir.facts.interval import Interval
+from cnnir.facts.precision import Precision
 from cnnir.ops.elementwise import Elementwise
 from cnnir.scalar.expr import Apply, Expr, Var, leaves
-
-from .analyse import Analysis
-from .fact import Fact, nothing
-from .interval import Interval
-from .precision import Precision
 
 
 def separates_zeros(op: Elementwise, ranges: Sequence[Interval], precision: Precision) -> bool:

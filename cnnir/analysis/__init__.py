@@ -1,0 +1,1 @@
+"""Facts of layers and networks: the lattice of `cnnir.facts` applied to ops and graphs."""
