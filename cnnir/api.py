@@ -44,7 +44,7 @@ def load(path: str | Path) -> Graph:
 
 
 def dumps(graph: Graph) -> str:
-    """The network as `.cnn` text; parsing it gives an equal network."""
+    """The network as `.cnn` text; parsing it gives an equal network, but for weights that do not come from their keys (`save`)."""
     from cnnir.ir.text import dumps as print_graph
 
     return print_graph(graph)

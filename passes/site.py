@@ -86,7 +86,7 @@ class PoolSite:
             assert isinstance(layer.op, Elementwise)
             if layer.weights:
                 roles = layer.op.coefficients(self.graph.parameters(layer.name))
-                found |= {f"{layer.name}/{role}": np.asarray(c) for role, c in roles.items()}
+                found |= {f"{layer.name}/{role}": np.reshape(c, np.shape(c)[:1]) for role, c in roles.items()}
         return found
 
     @cached_property

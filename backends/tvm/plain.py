@@ -20,6 +20,8 @@ from cnnir.ops.tensor import Concat, Flatten, Lrn, Softmax
 from cnnir.ops.window import Windows, axis_pads
 from cnnir.types import TensorType
 
+from .scalar import literal, numpy_of
+
 Tensors = Sequence[te.Tensor]
 Weights = Mapping[str, te.Tensor]
 
@@ -50,8 +52,7 @@ def compute(op: Op, data: Tensors, weights: Weights, types: Sequence[TensorType]
 
 
 def _start(reduce: str, dtype: str) -> PrimExpr:
-    value = start_value(reduce, np.dtype(dtype))  # type: ignore[arg-type]  # the caller's `reduce` is a Reduce
-    return tirx.const(value, dtype)
+    return literal(start_value(reduce, numpy_of(dtype)), dtype)  # type: ignore[arg-type]  # the caller's `reduce` is a Reduce
 
 
 @compute.register

@@ -16,6 +16,7 @@ from cnnir.ops.pooling import Pooling
 from .context import Context, step_keys
 from .cuda_build import THREAD_PER_OUTPUT
 from .kernels.function import OPAQUE
+from .kernels.strict import strict
 from .plain import compute, tables
 from .plan import Buffer
 from .regions import Region, Step, anchor_step
@@ -100,6 +101,7 @@ def _elementwise(value: te.Tensor, step: Step, given: Iterator[te.Tensor], shape
             return tensor(*(0 if int(n) == 1 else p for p, n in zip(own, tensor.shape, strict=True)))
 
         named = {str(i): read(c) for i, c in enumerate(coefficients)}
-        return build(step.expr, [read(value), *map(read, extras)], named, kind)
+        result = build(step.expr, [read(value), *map(read, extras)], named, kind)
+        return strict(result) if kind == "llvm" else result  # CUDA source is compiled without contraction
 
     return te.compute(output, at, name="step")

@@ -26,6 +26,8 @@ from typing import Any, Protocol
 import numpy as np
 import tvm_ffi
 
+from cnnir.types import numpy_dtype
+
 ALIGNMENT = 64
 """Bytes.  Every tensor given to a kernel starts on a multiple of this, in memory and in a file."""
 
@@ -74,6 +76,8 @@ def as_tensor(array: np.ndarray) -> tvm_ffi.Tensor:
     A file mapped with mode "c" (copy on write) is ready where its entries lie on 64-byte offsets;
     mode "r" is not, because it is read-only.
     """
+    if str(array.dtype) == "bfloat16":  # NumPy's DLPack has no name for it
+        return to_device(array, tvm_ffi.device("cpu", 0))
     if not is_ready(array):
         copy = aligned_empty(array.shape, array.dtype.newbyteorder("="))
         copy[...] = array
@@ -85,9 +89,10 @@ def as_tensor(array: np.ndarray) -> tvm_ffi.Tensor:
 
 def as_array(tensor: tvm_ffi.Tensor) -> np.ndarray:
     """`tensor` for NumPy: the same memory, kept alive, if it is the host's, else a copy."""
-    if tensor.device.dlpack_device_type() == _CPU:
+    dtype = numpy_dtype("bf16") if str(tensor.dtype) == "bfloat16" else np.dtype(str(tensor.dtype))
+    if tensor.device.dlpack_device_type() == _CPU and dtype.kind != "V":
         return np.from_dlpack(tensor)
-    array = aligned_empty(tensor.shape, str(tensor.dtype))
+    array = aligned_empty(tensor.shape, dtype)
     download = tvm_ffi.get_global_func("runtime.TVMTensorCopyToBytes")  # waits for the device
     download(tensor, ctypes.c_void_p(array.ctypes.data), array.nbytes)
     return array

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from tvm import tirx
@@ -10,22 +12,33 @@ from tvm.ir import Expr as PrimExpr
 
 from cnnir.scalar.expr import Const, Expr, Param, Var, fold
 from cnnir.scalar.primitives import Primitive
+from cnnir.types import numpy_dtype
 
 from .kernels.intrinsics import INTRINSICS
+from .kernels.strict import forces_scalar
 
 Builder = Callable[..., PrimExpr]
 
 
 def _sign(x: PrimExpr) -> PrimExpr:
-    one, zero = tirx.const(1, x.ty.dtype), tirx.const(0, x.ty.dtype)
-    return tirx.Select(x > zero, one, tirx.Select(x < zero, -one, zero))
+    dtype = str(x.ty.dtype)
+    one, zero = tirx.const(1, dtype), tirx.const(0, dtype)
+    below = zero if dtype.startswith("uint") else tirx.Select(x < zero, tirx.const(-1, dtype), zero)
+    return tirx.Select(x > zero, one, below)
+
+
+def _quotient(a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    """a / b. A division by a constant 0 is written as the product with that infinity: TVM refuses to see it divided."""
+    if isinstance(b, tirx.FloatImm) and float(b.value) == 0.0:
+        return tirx.Mul(a, tirx.const(math.copysign(math.inf, float(b.value)), str(b.ty.dtype)))
+    return tirx.Div(a, b)
 
 
 _ARITHMETIC: Mapping[str, Builder] = {
     "add": tirx.Add,  # the node, not Python's operator: that one folds x * 0, and the kernel would lose its operand
     "sub": tirx.Sub,
     "mul": tirx.Mul,
-    "div": tirx.Div,
+    "div": _quotient,
     "max": tirx.Max,
     "min": tirx.Min,
     "neg": lambda x: tirx.Mul(tirx.const(-1, x.ty.dtype), x),
@@ -57,6 +70,17 @@ def builders(kind: str, dtype: str) -> Mapping[str, Builder]:
     return {**{name: _c_function(name) for name in INTRINSICS}, **_ARITHMETIC}
 
 
+def numpy_of(dtype: str) -> np.dtype[Any]:
+    """The NumPy dtype of a TVM dtype name, bfloat16 included."""
+    return numpy_dtype("bf16") if dtype == "bfloat16" else np.dtype(dtype)
+
+
+def literal(value: float, dtype: str) -> PrimExpr:
+    """A number as a kernel of this dtype holds it: rounded to it once."""
+    exact = int(value) if dtype.startswith(("int", "uint")) else float(numpy_of(dtype).type(value))
+    return tirx.const(exact, dtype)
+
+
 def build(expr: Expr, variables: Sequence[PrimExpr], coefficients: Mapping[str, PrimExpr], kind: str) -> PrimExpr:
     """`expr` with `Var(i)` = variables[i] and `Param(role)` = coefficients[role], for a target kind."""
     dtype = str(variables[0].ty.dtype)
@@ -66,7 +90,7 @@ def build(expr: Expr, variables: Sequence[PrimExpr], coefficients: Mapping[str, 
         if isinstance(expression, Var):
             return variables[expression.index]
         if isinstance(expression, Const):
-            return tirx.const(np.dtype(dtype).type(expression.value), dtype)
+            return literal(expression.value, dtype)
         if isinstance(expression, Param):
             return coefficients[expression.role]
         raise TypeError(f"no TIR for {expression!r}")
@@ -75,3 +99,10 @@ def build(expr: Expr, variables: Sequence[PrimExpr], coefficients: Mapping[str, 
         return table[primitive.name](*args)
 
     return fold(expr, leaf, node)
+
+
+def is_scalar(expr: Expr, variables: int, coefficients: int) -> bool:
+    """Whether float32 code for `expr` on llvm calls a C function, one element at a time."""
+    values = [tirx.Var(f"value{i}", "float32") for i in range(variables)]
+    named = {str(i): tirx.Var(f"coefficient{i}", "float32") for i in range(coefficients)}
+    return forces_scalar(build(expr, values, named, "llvm"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cnnir.facts.analyse import Analysis, Coefficients
-from cnnir.facts.fact import Claim, Fact, Grade
+from cnnir.facts.fact import Affine, Claim, Fact, Grade
 from cnnir.facts.lattice import compose
 from cnnir.facts.precision import Precision
 from cnnir.ops.elementwise import Elementwise
@@ -36,14 +36,11 @@ def _declared(outer: Fact, claim: Claim, inner: Fact) -> Fact:
 
 
 def _composed(outer: Fact, inner: Fact) -> Fact:
-    if inner.bound == 0:
-        bound = outer.bound  # f keeps order exactly, so what g breaks on its values is all that is broken
-    else:
-        bound = inner.bound if outer.bound == 0 and outer.grade is Grade.E and _is_identity(outer) else None
-    linear = outer.linear if inner.linear is not None and _is_identity(inner) else None
-    direction = outer.direction if _is_identity(inner) else compose(outer.direction, inner.direction)
-    return Fact(direction, outer.range, max(outer.grade, inner.grade), linear, bound)
-
-
-def _is_identity(fact: Fact) -> bool:
-    return fact.linear is not None and (fact.linear.scale, fact.linear.shift) == (1.0, 0.0)
+    unless_exact = inner.bound if outer.is_x else None
+    bound = outer.bound if inner.bound == 0 else unless_exact  # where f keeps order, what g breaks is all that is broken
+    direction = outer.direction if inner.is_x else compose(outer.direction, inner.direction)
+    linear = None
+    if outer.linear and inner.linear:
+        scale = outer.linear.scale
+        linear = Affine(scale * inner.linear.scale, scale * inner.linear.shift + outer.linear.shift)
+    return Fact(direction, outer.range, max(outer.grade, inner.grade), linear, bound, outer.is_x and inner.is_x)

@@ -72,7 +72,7 @@ class Analysis:
     def _direct(self, expr: Expr, domain: Interval, depth: int) -> Fact:
         fact = self._fold(expr, lambda _i: identity(domain), lambda node, a, b: self._select(node, a, b, domain, depth))
         direction = fact.direction.within(domain.lo, domain.hi)
-        return Fact(direction, fact.range, fact.grade, fact.linear, fact.bound)
+        return replace(fact, direction=direction)
 
     def _fold(self, expr: Expr, variable: Callable[[int], Fact], select: Callable[[Apply, Fact, Fact], Fact]) -> Fact:
         """Facts bottom-up. The branches of a select are left to `select`, which knows on what part of the range they count."""
@@ -117,9 +117,9 @@ class Analysis:
         comparable = not (a.range.nan or b.range.nan)  # a comparison with NaN is false: where it may be NaN, anything may be
         if comparable:
             if a.range.lo > b.range.hi:
-                return self._direct(node.args[2], domain, depth + 1)
+                return self._branch(node.args[2], domain, depth, a, b)
             if a.range.hi <= b.range.lo:
-                return self._direct(node.args[3], domain, depth + 1)
+                return self._branch(node.args[3], domain, depth, a, b)
             rises = a.direction.is_up and b.direction.is_down
             falls = a.direction.is_down and b.direction.is_up
             last = self._threshold(node, domain, rises, depth) if rises != falls else None
@@ -130,6 +130,11 @@ class Analysis:
             grade, bound = worst(a, b, p, q)
             return Fact(p.direction.join(q.direction), p.range.hull(q.range), grade, bound=bound)
         return nothing(p.range.hull(q.range))
+
+    def _branch(self, branch: Expr, domain: Interval, depth: int, *compared: Fact) -> Fact:
+        """The branch that is always taken, worth no more than the comparison that says so."""
+        fact = self._direct(branch, domain, depth + 1)
+        return replace(fact, grade=max(fact.grade, worst(*compared)[0]))
 
     def _joined(self, node: Apply, last: float, rises: bool, grade: Grade, domain: Interval, depth: int) -> Fact:
         """One branch up to `last`, the other from its neighbour on."""

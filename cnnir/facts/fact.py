@@ -44,6 +44,8 @@ class Fact:
     grade: Grade = Grade.E
     linear: Affine | None = None
     bound: float | None = 0.0
+    is_x: bool = False
+    """Whether it is x itself, as floats: a linearity of 1 x + 0 holds of real numbers only, as in 3 x - 2 x."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Claim:
 
 def identity(range: Interval) -> Fact:
     """The facts of x itself."""
-    return Fact(UP, range, linear=Affine(1.0, 0.0))
+    return Fact(UP, range, linear=Affine(1.0, 0.0), is_x=True)
 
 
 def constant(range: Interval) -> Fact:

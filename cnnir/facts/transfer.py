@@ -75,10 +75,18 @@ def image(primitive: Primitive, inside: Interval, precision: Precision) -> Inter
     if inside.minus_zero:
         points.append(-0.0)
     values = around(precision.at(primitive, p) for p in points)
-    if primitive.rounding == "library" and not inside.is_point:
+    if primitive.rounding == "library" and not _settled(inside, values):
         values = values.widened(precision, LIBRARY_STEPS)
     minus_zero = values.minus_zero or _may_underflow(primitive, inside)
     return replace(values.clipped(*shape.image), nan=False, minus_zero=minus_zero and values.has_zero)
+
+
+def _settled(argument: Interval, value: Interval) -> bool:
+    """Whether every library agrees, by Annex F of the C standard: exp(0) = 1, log(1) = 0, tanh(0) = 0 and the like.
+
+    Elsewhere the library that compiled code calls may differ from the reference by some units in the last place.
+    """
+    return argument.is_point and value.is_point and argument.lo in (0.0, 1.0) and value.lo in (0.0, 1.0)
 
 
 def _may_underflow(primitive: Primitive, inside: Interval) -> bool:
@@ -162,7 +170,8 @@ def _chosen(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fac
     for one, other in ((a, b), (b, a)):
         wins = one.range.lo >= other.range.hi if primitive.name == "max" else one.range.hi <= other.range.lo
         if wins and not other.range.nan and not one.range.nan:
-            return replace(one, range=replace(one.range, minus_zero=one.range.minus_zero or other.range.minus_zero))
+            minus_zero = one.range.minus_zero or other.range.minus_zero
+            return replace(one, range=replace(one.range, minus_zero=minus_zero), grade=max(one.grade, other.grade))
     fact = combine(primitive, a, b, precision, (1, 1))
     minus = fact.range.has_zero and (a.range.minus_zero or b.range.minus_zero)
     return replace(fact, range=replace(fact.range, minus_zero=minus))

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnir.diagnostics import OpError
 from cnnir.scalar.evaluate import evaluate
-from cnnir.scalar.expr import Expr
+from cnnir.scalar.expr import Const, Expr, leaves
 from cnnir.types import TensorType
 
 from .base import Array, Op, require_float
@@ -79,7 +79,21 @@ class Elementwise(Op):
         except ValueError:
             shapes = " and ".join(str(t) for t in inputs)
             raise OpError("C0204", f"the inputs of `{self.name}` do not fit together: {shapes}", slot=len(inputs) - 1) from None
+        if not first.is_float:
+            self._check_constants(first)
         return (first.with_shape(shape),)
+
+    def _check_constants(self, data: TensorType) -> None:
+        """Integer layers hold integers: 0.5 would become 0, and 300 does not fit a byte."""
+        least, most = (0, 1) if data.dtype == "bool" else (np.iinfo(data.numpy).min, np.iinfo(data.numpy).max)
+        for leaf in leaves(self.formula()):
+            if isinstance(leaf, Const) and not (float(leaf.value).is_integer() and least <= leaf.value <= most):
+                raise OpError(
+                    "C0205",
+                    f"`{self.name}` on {data.dtype} cannot hold the number {leaf.value:g}",
+                    help=f"use an integer from {least} to {most}, or a float input",
+                    slot=0,
+                )
 
     def output_range(
         self,

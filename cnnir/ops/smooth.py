@@ -23,8 +23,11 @@ def sigmoid(x: Expr) -> Expr:
 
 
 def softplus(x: Expr) -> Expr:
-    """log(1 + exp(x)); x itself above 20, where exp would overflow later and float32 sees no difference."""
-    return apply("select", x, 20, x, apply("log1p", apply("exp", x)))
+    """log(1 + exp(x)), which is never below x, and above 20 is x: exp would overflow later, and float32 sees no difference.
+
+    A maximum of two that never decrease never decreases either, whatever the library rounds to at 20.
+    """
+    return apply("max", x, apply("log1p", apply("exp", apply("min", x, 20))))
 
 
 @dataclass(frozen=True)

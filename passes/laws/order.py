@@ -39,7 +39,8 @@ class OrderLaw(Exchange):
 
     def usable(self, fact: Fact, exactness: str) -> bool:
         """Whether these facts need no finer look: the wanted direction, NaN-free, and exact enough."""
-        return self.wanted(fact.direction) and not fact.range.nan and (exactness == "ulp" or fact.grade is not Grade.U)
+        exact_enough = fact.grade is not Grade.U or (exactness == "ulp" and fact.bound is not None)
+        return self.wanted(fact.direction) and not fact.range.nan and exact_enough
 
     def certificate(self, site: PoolSite, parts: list[ChannelFact]) -> Certificate:
         """The law with the facts of each group of channels, and the names of the conditions that were checked."""

@@ -28,6 +28,8 @@ NETWORKS = {
     "broadcast": "x: f32[1, 4, 6, 6]) { g = x -> global_avgpool -> sigmoid\n mul(x, g) -> add(1) -> mul(0.5) }",
     "elements": "x: f32[2, 4, 6, 6]) { x -> bias(per=element) -> prelu(per=element) -> bias(per=tensor) }",
     "rank 2": "x: f32[4, 33]) { x -> fc(20) -> batchnorm -> leaky(0.2) -> fc(6, bias=off) -> softmax }",
+    "libm, then shared": "x: f32[1, 16, 6, 6] in [0, 1]) { x -> erf -> logsigmoid -> maxpool(2) -> expm1 -> gelu(form=tanh) }",
+    "by zero": "x: f32[1, 2, 4, 4] in [1, 2]) { x -> div(0) -> min(3) -> maxpool(2) }",
     "input is output": "x: f32[1, 2, 3, 3]) { x -> dropout }",
 }
 
@@ -131,6 +133,8 @@ PLAIN = {
     "rank 5": "x: f32[1, 2, 3, 4, 5]) { x -> sigmoid -> flatten -> fc(3) }",
     "double": "x: f64[1, 3, 9, 9]) { x -> conv(4, 3, pad=1) -> gelu -> maxpool(2) -> softplus -> round -> avgpool(2) }",
     "half": "x: f16[1, 3, 9, 9]) { x -> relu -> maxpool(2) -> mul(0.5) -> tanh -> floor }",
+    "brain": "x: bf16[1, 3, 9, 9]) { x -> relu -> mul(0.3) -> maxpool(2) }",
+    "unsigned": "x: u8[1, 3, 9, 9]) { x -> sign -> minpool(2, pad=1) }",
     "integers": "x: i8[1, 3, 9, 9]) { x -> relu -> maxpool(2) -> add(1) -> neg }",
 }
 

@@ -255,3 +255,13 @@ def test_what_does_not_fit_is_refused_with_its_code(make: Any, types: list[str],
     with pytest.raises(OpError) as caught:
         make().infer(parsed)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("body", ["clip(-5, 300)", "max(-5)", "min(300)", "mul(0.5)", "add(1e9)"])
+def test_integer_layers_refuse_constants_that_do_not_fit(body: str) -> None:
+    import cnnir
+
+    with pytest.raises(cnnir.CnnirError) as caught:
+        cnnir.parse(f"network n(x: u8[1, 1, 2, 2]) {{ x -> {body} }}")
+    assert caught.value.diagnostics[0].code == "C0205"
+    assert cnnir.parse("network n(x: u8[1, 1, 2, 2]) { x -> clip(5, 200) -> relu6 }")
