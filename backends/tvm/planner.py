@@ -11,7 +11,6 @@ from .kernels.layout import pack_kernel, unpack_kernel
 from .plain_regions import plan_plain
 from .plan import Buffer, Convert, Layout, Plan, Values
 from .regions import Fusion, Kernels, partition
-from .scalar import is_scalar
 
 
 def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion = "full") -> Plan:
@@ -29,8 +28,6 @@ def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion = "full") -> Plan:
         context.values.put(Value(name), "plain", buffer)
     kernels = Kernels(
         takes_steps=lambda layer: not (templates and blocked_regions.has_template(graph, layer)) or blocked_regions.takes_steps(layer),
-        # TVM's vectorizer fails on what follows a C call in the same loop, where that shares a value (a Let in a scalarized loop)
-        ends=lambda step: templates and is_scalar(step.expr, 1 + len(step.extras), len(step.coefficients)),
         takes_pool=lambda anchor, pool: templates and blocked_regions.takes_pool(graph, anchor, pool, lanes),
     )
     for region in partition(graph, fusion, kernels):

@@ -69,8 +69,6 @@ class Kernels:
     """Can elementwise layers ride with this anchor?"""
     takes_pool: Callable[[Layer, Layer], bool]
     """Can this pool ride with this anchor?"""
-    ends: Callable[[Step], bool] = lambda _step: False
-    """Must a kernel (or its pool) follow this step at once?"""
 
 
 def partition(graph: Graph, fusion: Fusion, kernels: Kernels) -> list[Region]:
@@ -101,17 +99,16 @@ def operands(graph: Graph, region: Region) -> list[Value]:
 def _grow(graph: Graph, region: Region, made: set[Value], order: dict[str, int], fusion: Fusion, kernels: Kernels) -> None:
     anchor = graph[region.anchor]
     steps = region.before
-    last = anchor_step(graph, anchor) if isinstance(anchor.op, Elementwise) else None
     while True:
-        step = None if last and kernels.ends(last) else _next_step(graph, region.output, made, order)
+        step = _next_step(graph, region.output, made, order)
         if step is not None:
             steps.append(step)
-            region.output, last = Value(step.layers[-1]), step
+            region.output = Value(step.layers[-1])
             continue
         pool = _next_pool(graph, region.output)
         if pool is None or fusion != "full" or region.pool is not None or not kernels.takes_pool(anchor, pool):
             return
-        region.pool, region.output, steps, last = pool.name, Value(pool.name), region.after, None
+        region.pool, region.output, steps = pool.name, Value(pool.name), region.after
 
 
 def anchor_step(graph: Graph, layer: Layer) -> Step:

@@ -15,7 +15,7 @@ from cnnir.scalar.primitives import Primitive
 from cnnir.types import numpy_dtype
 
 from .kernels.intrinsics import INTRINSICS
-from .kernels.strict import forces_scalar
+from .kernels.strict import rounded
 
 Builder = Callable[..., PrimExpr]
 
@@ -27,18 +27,30 @@ def _sign(x: PrimExpr) -> PrimExpr:
     return tirx.Select(x > zero, one, below)
 
 
-def _quotient(a: PrimExpr, b: PrimExpr) -> PrimExpr:
-    """a / b. A division by a constant 0 is written as the product with that infinity: TVM refuses to see it divided."""
-    if isinstance(b, tirx.FloatImm) and float(b.value) == 0.0:
-        return tirx.Mul(a, tirx.const(math.copysign(math.inf, float(b.value)), str(b.ty.dtype)))
-    return tirx.Div(a, b)
+def _quotient(kind: str) -> Builder:
+    """a / b, for a target kind.
+
+    TVM refuses to compile a division whose divisor it can simplify to 0, such as x - x. So a constant 0 is written as the
+    product with its infinity, and what is no constant stands behind a call that no simplifier sees through.
+    """
+
+    def divide(a: PrimExpr, b: PrimExpr) -> PrimExpr:
+        dtype = str(b.ty.dtype)
+        if isinstance(b, tirx.FloatImm):
+            zero = float(b.value) == 0.0
+            return tirx.Mul(a, tirx.const(math.copysign(math.inf, float(b.value)), dtype)) if zero else tirx.Div(a, b)
+        if kind == "llvm":
+            return tirx.Div(a, rounded(b))
+        exact = {"float32": "__fdiv_rn", "float64": "__ddiv_rn"}.get(dtype)
+        return tirx.call_pure_extern(dtype, exact, a, b) if exact else tirx.Div(a, b)
+
+    return divide
 
 
 _ARITHMETIC: Mapping[str, Builder] = {
     "add": tirx.Add,  # the node, not Python's operator: that one folds x * 0, and the kernel would lose its operand
     "sub": tirx.Sub,
     "mul": tirx.Mul,
-    "div": _quotient,
     "max": tirx.Max,
     "min": tirx.Min,
     "neg": lambda x: tirx.Mul(tirx.const(-1, x.ty.dtype), x),
@@ -66,8 +78,8 @@ def _c_function(name: str) -> Builder:
 def builders(kind: str, dtype: str) -> Mapping[str, Builder]:
     """Primitive name -> TIR builder: our vector functions and LLVM's for float32 on `llvm`, C functions for all else."""
     if kind == "llvm" and dtype == "float32":
-        return {**INTRINSICS, **_ARITHMETIC}
-    return {**{name: _c_function(name) for name in INTRINSICS}, **_ARITHMETIC}
+        return {**INTRINSICS, **_ARITHMETIC, "div": _quotient(kind)}
+    return {**{name: _c_function(name) for name in INTRINSICS}, **_ARITHMETIC, "div": _quotient(kind)}
 
 
 def numpy_of(dtype: str) -> np.dtype[Any]:
@@ -99,10 +111,3 @@ def build(expr: Expr, variables: Sequence[PrimExpr], coefficients: Mapping[str, 
         return table[primitive.name](*args)
 
     return fold(expr, leaf, node)
-
-
-def is_scalar(expr: Expr, variables: int, coefficients: int) -> bool:
-    """Whether float32 code for `expr` on llvm calls a C function, one element at a time."""
-    values = [tirx.Var(f"value{i}", "float32") for i in range(variables)]
-    named = {str(i): tirx.Var(f"coefficient{i}", "float32") for i in range(coefficients)}
-    return forces_scalar(build(expr, values, named, "llvm"))

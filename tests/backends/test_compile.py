@@ -29,7 +29,7 @@ NETWORKS = {
     "elements": "x: f32[2, 4, 6, 6]) { x -> bias(per=element) -> prelu(per=element) -> bias(per=tensor) }",
     "rank 2": "x: f32[4, 33]) { x -> fc(20) -> batchnorm -> leaky(0.2) -> fc(6, bias=off) -> softmax }",
     "libm, then shared": "x: f32[1, 16, 6, 6] in [0, 1]) { x -> erf -> logsigmoid -> maxpool(2) -> expm1 -> gelu(form=tanh) }",
-    "by zero": "x: f32[1, 2, 4, 4] in [1, 2]) { x -> div(0) -> min(3) -> maxpool(2) }",
+    "by zero": "x: f32[1, 2, 4, 4] in [1, 2]) { y = x -> div(0) -> min(3)\n d = y -> sub(3)\n div(y, d) -> min(3) -> maxpool(2) }",
     "input is output": "x: f32[1, 2, 3, 3]) { x -> dropout }",
 }
 

@@ -10,7 +10,7 @@ from tvm.s_tir import Schedule
 from tvm.tirx import PrimFunc
 
 from .blocked import dense_panel
-from .epilogue import Stage, apply_stages, flat, placeholders
+from .epilogue import Stage, any_scalar, apply_stages, flat, placeholders
 from .function import finish, parallelize, vectorize
 
 BATCH_TILE = 8  # rows of the batch summed together; more would not fit the registers
@@ -49,7 +49,8 @@ def dense(
 
     out = te.compute((batch, out_features), element, name="out")
     schedule = Schedule(te.create_prim_func([data, weight, *flat(extras), out]))
-    schedule_panels(schedule, panel, lanes, whole=out_features % panel == 0, work=batch * in_features * out_features)
+    whole = out_features % panel == 0 and not any_scalar(stages)
+    schedule_panels(schedule, panel, lanes, whole, work=batch * in_features * out_features)
     return finish(schedule, name)
 
 

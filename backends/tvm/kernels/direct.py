@@ -79,7 +79,7 @@ def direct_conv(conv: ConvGeometry, epilogue: Epilogue = PLAIN, name: str = "dir
 
     out = te.compute(shape, out_at, name="out")
     schedule = Schedule(te.create_prim_func([data, weight, *flat(before), *flat(after), out]))
-    schedule_tiles(schedule, conv, tile, pooled=pool is not None, copied=values is not sums)
+    schedule_tiles(schedule, conv, tile, pooled=pool is not None, scalar=values is not sums)
     if padded is not data:
         schedule_padding(schedule, conv)
     return finish(schedule, name)
@@ -145,7 +145,7 @@ def pool_tile(pool: PoolWindow, before_at, shape: tuple[int, ...], tile: Tile) -
     )
 
 
-def schedule_tiles(schedule: Schedule, conv: ConvGeometry, tile: Tile, pooled: bool, copied: bool) -> None:
+def schedule_tiles(schedule: Schedule, conv: ConvGeometry, tile: Tile, pooled: bool, scalar: bool) -> None:
     """Threads over (batch, channel blocks, rows); tiles along the row; everything in a tile unrolled into registers.
 
     A tile that sticks out over the edge is computed whole (the padded copy has room for it); only its stores are guarded.
@@ -156,7 +156,7 @@ def schedule_tiles(schedule: Schedule, conv: ConvGeometry, tile: Tile, pooled: b
     w_out, w_in = schedule.split(w, [None, tile.columns])
     schedule.reorder(n, k_out, h, w_out, k_in, w_in, o)
     parallelize(schedule, [n, k_out, h], conv.multiplies)
-    vectorize(schedule, o)
+    vectorize(schedule, o, scalar)
     schedule.unroll(w_in)
     schedule.unroll(k_in)
 
@@ -168,9 +168,9 @@ def schedule_tiles(schedule: Schedule, conv: ConvGeometry, tile: Tile, pooled: b
         schedule.reorder(*spatial, rows, columns, o)
         for loop in (*spatial, rows, columns):
             schedule.unroll(loop)
-        vectorize(schedule, o)
+        vectorize(schedule, o, scalar)
         schedule.decompose_reduction(block_, rows)
-    if copied:
+    if scalar:  # its own copy of the sums, which stay in vector registers
         block_ = schedule.get_sblock("values")
         schedule.set_scope(block_, 0, "local")
         schedule.compute_at(block_, w_out, preserve_unit_loops=True)

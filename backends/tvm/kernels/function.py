@@ -23,7 +23,10 @@ def parallelize(schedule: Schedule, loops: list[LoopRV], work: int) -> None:
         schedule.parallel(fused)
 
 
-def vectorize(schedule: Schedule, loop: LoopRV) -> None:
-    """Vectorize unless it is a single element (a vector of one is not a vector to LLVM)."""
-    if int(schedule.get(loop).extent) > 1:
+def vectorize(schedule: Schedule, loop: LoopRV, scalar: bool = False) -> None:
+    """Vectorize unless it is a single element (a vector of one is not a vector to LLVM), or `scalar`.
+
+    A loop that calls C functions stays a loop: TVM's vectorizer would undo itself there, and fails where values are shared.
+    """
+    if not scalar and int(schedule.get(loop).extent) > 1:
         schedule.vectorize(loop)

@@ -10,7 +10,7 @@ from tvm.ir import Expr
 from tvm.s_tir import Schedule
 from tvm.tirx import PrimFunc
 
-from .epilogue import Stage, apply_stages, flat, placeholders
+from .epilogue import Stage, any_scalar, apply_stages, flat, placeholders
 from .function import finish, parallelize, vectorize
 
 
@@ -38,11 +38,11 @@ def pointwise(shape: Sequence[int], stages: Sequence[Stage], name: str = "pointw
     if blocked:
         *outer, lane = loops
         parallelize(schedule, outer, elements)
-        vectorize(schedule, lane)
+        vectorize(schedule, lane, any_scalar(stages))
     elif loops:
         vector = math.gcd(elements, lanes)
         fused = schedule.fuse(*loops) if len(loops) > 1 else loops[0]
         outer, lane = schedule.split(fused, [None, vector])
         parallelize(schedule, [outer], elements)
-        vectorize(schedule, lane)
+        vectorize(schedule, lane, any_scalar(stages))
     return finish(schedule, name)

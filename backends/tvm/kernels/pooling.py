@@ -10,7 +10,7 @@ from tvm.s_tir import Schedule
 from tvm.tirx import PrimFunc
 
 from .blocked import blocked_shape
-from .epilogue import Epilogue, PoolKind, PoolWindow, apply_stages, flat, placeholders
+from .epilogue import Epilogue, PoolKind, PoolWindow, any_scalar, apply_stages, flat, placeholders
 from .function import finish, parallelize, vectorize
 from .strict import rounded
 
@@ -74,7 +74,7 @@ def pool2d(
 
     out = te.compute(out_shape, finished, name="out")
     schedule = Schedule(te.create_prim_func([data, *flat(before), *flat(after), out]))
-    schedule_pool(schedule, pool, out_shape)
+    schedule_pool(schedule, pool, out_shape, any_scalar(epilogue.before), any_scalar(epilogue.after))
     return finish(schedule, name)
 
 
@@ -104,8 +104,8 @@ def divisor(pool: PoolWindow, h: Expr, w: Expr, in_size: tuple[int, int]) -> Exp
     return (counts[0] * counts[1]).astype("float32")
 
 
-def schedule_pool(schedule: Schedule, pool: PoolWindow, out_shape: tuple[int, ...]) -> None:
-    """Threads over (batch, channel block, row); each output folded in a register."""
+def schedule_pool(schedule: Schedule, pool: PoolWindow, out_shape: tuple[int, ...], scalar_before: bool, scalar_after: bool) -> None:
+    """Threads over (batch, channel block, row); each output folded in a register. `scalar_...`: stages there call C functions."""
     out, pooled = schedule.get_sblock("out"), schedule.get_sblock("pooled")
     n, c, h, w, i = schedule.get_loops(out)
     taps = pool.kernel[0] * pool.kernel[1]
@@ -113,7 +113,7 @@ def schedule_pool(schedule: Schedule, pool: PoolWindow, out_shape: tuple[int, ..
     for extent in out_shape:
         work *= extent
     parallelize(schedule, [n, c, h], work)
-    vectorize(schedule, i)
+    vectorize(schedule, i, scalar_after)
     schedule.set_scope(pooled, 0, "local")
     schedule.compute_at(pooled, w, preserve_unit_loops=True)
     *spatial, lane, rows, columns = list(schedule.get_loops(pooled))[-7:]
@@ -121,5 +121,5 @@ def schedule_pool(schedule: Schedule, pool: PoolWindow, out_shape: tuple[int, ..
     if taps <= UNROLLED_TAPS:
         schedule.unroll(rows)
         schedule.unroll(columns)
-    vectorize(schedule, lane)
+    vectorize(schedule, lane, scalar_before)
     schedule.decompose_reduction(pooled, rows)
