@@ -14,6 +14,7 @@ _VERBS = {
     "run": "Run a network or a compiled package on arrays.",
     "opt": "Rewrite a network and write it back as text.",
     "bench": "Time a network before and after, side by side.",
+    "find": "Find layers by a pattern such as CONV -> ACT -> POOL.",
     "inspect": "Show the layers of a network: table, dot, mermaid, json.",
     "doctor": "Show what this machine can compile and run.",
     "explain": "Explain a diagnostic code or a law.",
