@@ -15,6 +15,7 @@ _VERBS = {
     "opt": "Rewrite a network and write it back as text.",
     "bench": "Time a network before and after, side by side.",
     "find": "Find layers by a pattern such as CONV -> ACT -> POOL.",
+    "fmt": "Format .cnn files.",
     "inspect": "Show the layers of a network: table, dot, mermaid, json.",
     "doctor": "Show what this machine can compile and run.",
     "explain": "Explain a diagnostic code or a law.",
