@@ -10,23 +10,32 @@ import pytest
 
 from cnnir.codes import CODES
 from cnnir.diagnostics import CnnirError
-from cnnir.frontends import cnn
+from cnnir.frontends import cnn, pipeline
 from cnnir.ir.verify import verify
+from cnnir.pipeline import make_all
 
 SHOWN = [code for code, entry in CODES.items() if entry.example]
+
+
+def read(code: str, text: str) -> None:
+    """What a user does with a text of the code's language."""
+    if CODES[code].language == "pipeline":
+        make_all(pipeline.parse(text))
+    else:
+        verify(cnn.parse(text))
 
 
 @pytest.mark.parametrize("code", SHOWN)
 def test_the_example_fails_with_its_code_alone(code: str) -> None:
     with pytest.raises(CnnirError) as caught:
-        cnn.parse(CODES[code].example)
+        read(code, CODES[code].example)
     assert {d.code for d in caught.value.diagnostics} == {code}
     assert all(d.labels for d in caught.value.diagnostics)
 
 
 @pytest.mark.parametrize("code", SHOWN)
 def test_the_mended_example_passes(code: str) -> None:
-    verify(cnn.parse(CODES[code].mend))
+    read(code, CODES[code].mend)
 
 
 def test_every_code_in_the_sources_is_documented() -> None:
