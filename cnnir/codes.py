@@ -87,7 +87,7 @@ _GRAPH = {
 
 _FILES = {
     "C0401": Code("a file cannot be read", "It does not exist, is no file, may not be read, or is of an unknown kind.", 'weights "k.safetensors"\n' + _network("x -> conv(8, 3)"), _network("x -> conv(8, 3)")),
-    "C0402": Code("weights outside the network's folder", "A network reads no file but those beside it or below: no absolute path, no `..`, no link that leads out."),
+    "C0402": Code("weights outside the network's folder", "A network reads no file but those beside it or below: no absolute path, no `..`, no link that leads out.", 'weights "../k.safetensors"\n' + _network("x -> relu"), _network("x -> relu")),
     "C0403": Code("not a safetensors file", "The weights file is truncated, its header is malformed, or it is something else."),
     "C0404": Code("a weight is missing from the file", "Where a weights file is named, it must hold every weight; `weight=\"key\"` says under which key."),
     "C0501": Code("a file cannot be written", "The folder does not exist, the disk is full, or the place is taken. Nothing was changed."),
