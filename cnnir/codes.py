@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class Code:
-    """A kind of diagnostic. `example` and `mend` are `.cnn` texts, empty where no text alone can show it."""
+    """A kind of diagnostic. `example` and `mend` are texts in `language`, empty where no text alone can show it."""
 
     title: str
     explanation: str
     example: str = ""
     mend: str = ""
+    language: Literal["cnn", "pipeline"] = "cnn"
 
 
 def _network(body: str, type: str = "f32[1, 8, 16, 16]", before: str = "") -> str:
@@ -85,7 +87,7 @@ _GRAPH = {
 
 _FILES = {
     "C0401": Code("a file cannot be read", "It does not exist, is no file, may not be read, or is of an unknown kind.", 'weights "k.safetensors"\n' + _network("x -> conv(8, 3)"), _network("x -> conv(8, 3)")),
-    "C0402": Code("weights outside the network's folder", "A network reads no file but those beside it or below: no absolute path, no `..`, no link that leads out."),
+    "C0402": Code("weights outside the network's folder", "A network reads no file but those beside it or below: no absolute path, no `..`, no link that leads out.", 'weights "../k.safetensors"\n' + _network("x -> relu"), _network("x -> relu")),
     "C0403": Code("not a safetensors file", "The weights file is truncated, its header is malformed, or it is something else."),
     "C0404": Code("a weight is missing from the file", "Where a weights file is named, it must hold every weight; `weight=\"key\"` says under which key."),
     "C0501": Code("a file cannot be written", "The folder does not exist, the disk is full, or the place is taken. Nothing was changed."),
@@ -97,6 +99,8 @@ _FILES = {
     "C0507": Code("no such target", "Targets are `llvm` and `cuda`, with TVM's options."),
     "C0508": Code("an option is not available yet", "The option is planned."),
     "C0509": Code("options that contradict each other", "An `--emit` form belongs to one kind of target."),
+    "C0510": Code("no such pass", "The name in a pipeline is none of the passes.", "place,dcee", "place,dce", "pipeline"),
+    "C0511": Code("no such option of a pass", "A pass has no option of this name, or the option cannot have this value.", "place{place=allways}", "place{place=always}", "pipeline"),
     "C0601": Code("inputs of a run do not match the network", "Every input of the network is given once, by its name."),
     "C0602": Code("an input array of another type", "Arrays must have the dtype and shape that the network declares."),
     "C0603": Code("reordered outputs differ", "The reordered network does not answer as the original. This is a bug: nothing was timed."),

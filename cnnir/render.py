@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -103,6 +104,15 @@ def width(text: str) -> int:
     return sum(4 if c == "\t" else 2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
 
 
+def render_as(diagnostics: Iterable[Diagnostic], form: str, colour: bool = False) -> str:
+    """Every diagnostic in one of the forms: `text`, `json` (one document) or `github` (a command a line)."""
+    if form == "github":
+        return "\n".join(map(as_github, diagnostics))
+    if form == "json":
+        return json.dumps({"schema": "cnnir.diagnostics/1", "diagnostics": list(map(as_json, diagnostics))}, indent=1)
+    return render(diagnostics, colour)
+
+
 def as_json(diagnostic: Diagnostic) -> Mapping[str, Any]:
     """A diagnostic as plain data."""
     return {
@@ -130,6 +140,7 @@ def as_github(diagnostic: Diagnostic) -> str:
         properties |= {"file": place["file"], "line": str(place["line"]), "col": str(place["column"])}
     listing = ",".join(f"{k}={_escape(v).replace(':', '%3A').replace(',', '%2C')}" for k, v in properties.items())
     body = diagnostic.message + (f" (help: {diagnostic.help})" if diagnostic.help else "")
+    body += "".join(f"\n{label.span.location}: {label.text}" for label in diagnostic.labels if not label.primary and label.text)
     return f"::{level} {listing}::{_escape(body)}"
 
 

@@ -14,6 +14,8 @@ _VERBS = {
     "run": "Run a network or a compiled package on arrays.",
     "opt": "Rewrite a network and write it back as text.",
     "bench": "Time a network before and after, side by side.",
+    "find": "Find layers by a pattern such as CONV -> ACT -> POOL.",
+    "fmt": "Format .cnn files.",
     "inspect": "Show the layers of a network: table, dot, mermaid, json.",
     "doctor": "Show what this machine can compile and run.",
     "explain": "Explain a diagnostic code or a law.",
@@ -38,6 +40,18 @@ class _Verbs(click.Group):
         if cmd_name not in _VERBS:
             return None
         return importlib.import_module(f"cnnir.cli.{cmd_name}").command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb; what it finds wrong is reported in the form that was asked for."""
+        from cnnir.diagnostics import CnnirError
+
+        try:
+            return super().invoke(ctx)
+        except CnnirError as error:
+            from .console import report
+
+            report(error.diagnostics, ctx.params["form"])
+            return error.exit_code
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         try:
@@ -69,7 +83,15 @@ class _Verbs(click.Group):
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cnnir", prog_name="cnnc")
-def cnnc() -> None:
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="What is wrong, on stderr: with carets, as a JSON document, or as annotations of a pull request.",
+)
+def cnnc(form: str) -> None:
     """A compiler for convolutional networks that proves which layers may trade places with pooling."""
 
 
@@ -84,8 +106,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def run_command(arguments: list[str]) -> int:
     """Run `cnnc` with these arguments and return its exit code."""
-    from cnnir.diagnostics import CnnirError
-
     try:
         outcome = cnnc.main(arguments, prog_name="cnnc", standalone_mode=False)
         return outcome if isinstance(outcome, int) else 0
@@ -95,11 +115,6 @@ def run_command(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return 2
-    except CnnirError as error:
-        from .console import report
-
-        report(error.diagnostics)
-        return error.exit_code
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         return 130

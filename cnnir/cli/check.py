@@ -16,11 +16,25 @@ if TYPE_CHECKING:
 _STYLE = {"moved": "green", "kept": "yellow", "refused": "red"}
 
 
+def _choose_form(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """`cnnc check --format F` is `cnnc --format F check`."""
+    del parameter
+    if value is not None:
+        ctx.find_root().params["form"] = value
+
+
 @click.command()
 @model_argument
 @place_option("auto")
 @exactness_option
 @click.option("--proofs/--no-proofs", default=True, show_default=True, help="Print the proof or witness under each site.")
+@click.option(
+    "--format",
+    type=click.Choice(["text", "json", "github"]),
+    expose_value=False,
+    callback=_choose_form,
+    help="The form of what is wrong, as in `cnnc --format`.",
+)
 @json_option
 def command(model: str, place: str, exactness: str, proofs: bool, as_json: bool) -> None:
     """Prove what may move in MODEL, and give the reason where something may not.

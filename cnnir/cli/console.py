@@ -30,11 +30,11 @@ def coloured(stream: Any) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def report(diagnostics: Iterable[Diagnostic]) -> None:
-    """Render diagnostics to stderr."""
-    from cnnir.render import render_text
+def report(diagnostics: Iterable[Diagnostic], form: str = "text") -> None:
+    """Render diagnostics to stderr: as text, json, or GitHub annotations."""
+    from cnnir.render import render_as
 
-    click.echo("\n\n".join(render_text(d, colour=coloured(sys.stderr)) for d in diagnostics), err=True)
+    click.echo(render_as(diagnostics, form, colour=coloured(sys.stderr)), err=True)
 
 
 def emit_json(kind: str, document: Mapping[str, Any]) -> None:

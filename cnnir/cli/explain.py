@@ -33,14 +33,17 @@ def command(code: str | None, as_json: bool) -> None:
             click.echo("\n".join(f"{name:8} {title}" for name, title in listing.items()))
         return
     if code.lower() in LAWS:
-        text = _page(LAWS[code.lower()])
-        document = {"law": code.lower(), "page": text}
+        law = LAWS[code.lower()]
+        before, after = law.example, _moved(law.example)
+        text = f"{_page(law)}\n\nFor example:\n\n{_indent(before)}\n\nBecomes:\n\n{_indent(after)}"
+        document = {"law": law.name, "page": _page(law), "example": before, "moved": after}
     elif code.upper() in CODES:
         entry = CODES[code.upper()]
         text = f"{code.upper()}: {entry.title}\n\n{entry.explanation}"
         text += f"\n\nFails:\n\n{_indent(entry.example)}" if entry.example else ""
         text += f"\n\nMended:\n\n{_indent(entry.mend)}" if entry.mend else ""
-        document = {"code": code.upper(), "title": entry.title, "page": text}
+        told = {"title": entry.title, "explanation": entry.explanation, "example": entry.example, "mend": entry.mend}
+        document = {"code": code.upper(), **told, "language": entry.language, "page": text}
     else:
         close = difflib.get_close_matches(code, [*CODES, *LAWS], 1, 0.5)
         raise click.UsageError(f"no code or law `{code}`" + (f"; did you mean {close[0]}?" if close else "; `cnnc explain` lists them"))
@@ -53,6 +56,14 @@ def command(code: str | None, as_json: bool) -> None:
 def _page(law: object) -> str:
     """A law's page is the text above its code: the algebra, the proof, and when it must not fire."""
     return (sys.modules[type(law).__module__].__doc__ or "").strip()
+
+
+def _moved(text: str) -> str:
+    """An example after everything that may move has moved."""
+    import cnnir
+    from cnnir.passes.place import place
+
+    return cnnir.dumps(place(cnnir.parse(text), "always").graph)
 
 
 def _indent(text: str) -> str:

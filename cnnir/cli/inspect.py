@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,58 +27,59 @@ def command(model: str, form: str, as_json: bool) -> None:
     """
     graph = load_model(model)
     if as_json or form == "json":
-        emit_json("inspect", {"name": graph.name, "layers": layers(graph), "outputs": {n: v.layer for n, v in graph.results.items()}})
+        emit_json("inspect", document(graph))
     elif form == "table":
         _print_table(graph)
     else:
-        click.echo(_dot(graph) if form == "dot" else _mermaid(graph))
+        from .drawing import dot, mermaid
+
+        click.echo((dot if form == "dot" else mermaid)(graph.name, layers(graph)))
+
+
+def document(graph: Graph) -> dict[str, Any]:
+    """The network as JSON-able data."""
+    return {
+        "name": graph.name,
+        "inputs": {name: {"type": str(t), "range": graph.ranges[name]} for name, t in graph.inputs.items()},
+        "layers": layers(graph),
+        "outputs": {name: value.layer for name, value in graph.results.items()},
+    }
 
 
 def layers(graph: Graph) -> list[dict[str, Any]]:
-    """One record a layer: name, op, inputs, type, numbers of parameters and multiply-accumulates."""
+    """One record a layer: name, op, how it is written, inputs, type, weights, numbers of parameters and multiply-accumulates."""
+    from cnnir.ir.text import spell
+    from cnnir.ops.tensor import Input
+
     found: list[dict[str, Any]] = []
     for layer in graph.layers():
         data = graph.data(layer.name)
-        parameters = sum(_size(graph.weights.shape(key)) for _, key in layer.weights)
-        macs = layer.op.macs([graph.type(v) for v in data], layer.outputs)
-        names = [v.layer for v in data]
         found.append(
-            {"name": layer.name, "op": layer.op.name, "inputs": names, "type": str(layer.type), "parameters": parameters, "macs": macs}
+            {
+                "name": layer.name,
+                "op": layer.op.name,
+                "written": layer.op.name if isinstance(layer.op, Input) else spell(layer.op, graph.type(data[0]) if data else None),
+                "inputs": [value.layer for value in data],
+                "type": str(layer.type),
+                "weights": {role: {"key": key, "shape": list(graph.weights.shape(key))} for role, key in layer.weights},
+                "parameters": sum(math.prod(graph.weights.shape(key)) for _, key in layer.weights),
+                "macs": layer.op.macs([graph.type(v) for v in data], layer.outputs),
+                "location": layer.origin.span.location if layer.origin.span else None,
+            }
         )
     return found
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    import math
-
-    return math.prod(shape)
-
-
 def _print_table(graph: Graph) -> None:
+    from cnnir.render import printable
+
     records = layers(graph)
-    rows = [(r["name"], r["op"], ", ".join(r["inputs"]), r["type"], f"{r['parameters']:,}", f"{r['macs']:,}") for r in records]
+    rows = [
+        (printable(r["name"]), r["op"], printable(", ".join(r["inputs"])), r["type"], f"{r['parameters']:,}", f"{r['macs']:,}")
+        for r in records
+    ]
+    shapes = {weight["key"]: math.prod(weight["shape"]) for r in records for weight in r["weights"].values()}
     out = console()
-    out.print(f"network {graph.name}", markup=False)
+    out.print(f"network {printable(graph.name)}", markup=False)
     out.print(table(["layer", "op", "inputs", "type", "parameters", "MACs"], rows, right=(4, 5)))
-    out.print(f"{len(records)} layers, {sum(r['parameters'] for r in records):,} parameters, {sum(r['macs'] for r in records):,} MACs")
-
-
-def _dot(graph: Graph) -> str:
-    lines = ["digraph network {", "  node [shape=box, fontname=sans]"]
-    lines += [f"  {_quoted(r['name'])} [label={_quoted(r['name'] + chr(10) + r['type'])}]" for r in layers(graph)]
-    lines += [f"  {_quoted(source)} -> {_quoted(r['name'])}" for r in layers(graph) for source in r["inputs"]]
-    return "\n".join([*lines, "}"])
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
-
-def _mermaid(graph: Graph) -> str:
-    number = {r["name"]: i for i, r in enumerate(layers(graph))}
-    lines = ["flowchart TD"]
-    for r in layers(graph):
-        label = f"{r['name']}<br/>{r['type']}".replace('"', "#quot;")
-        lines.append(f'  n{number[r["name"]]}["{label}"]')
-        lines += [f"  n{number[source]} --> n{number[r['name']]}" for source in r["inputs"]]
-    return "\n".join(lines)
+    out.print(f"{len(records)} layers, {sum(shapes.values()):,} parameters, {sum(r['macs'] for r in records):,} MACs")

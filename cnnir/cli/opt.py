@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from .console import emit_json, exactness_option, json_option, load_model, model_argument, place_option, target_options
+from .pipelines import BareFlag, Watch, only_with_pipeline, run_pipeline
 
 
-@click.command()
+@click.command(cls=BareFlag)
 @model_argument
 @target_options
 @place_option("auto")
@@ -19,27 +20,57 @@ from .console import emit_json, exactness_option, json_option, load_model, model
     "-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT.cnn", help="Where to write it.  [default: stdout]"
 )
 @click.option("--remarks", is_flag=True, help="Say on stderr what was decided at each site.")
+@click.option("-p", "--pipeline", default=None, metavar="PASSES", help="Run these passes instead: canonicalize, dce, place.")
+@click.option("--print-ir-after", default=None, metavar="[=PASS]", help="With -p: print the network on stderr after this pass, or each.")
+@click.option("--time-passes", is_flag=True, help="With -p: a table on stderr of how long each pass took.")
+@click.option("--dump", type=click.Path(path_type=Path), default=None, metavar="DIR", help="With -p: write the network after each pass.")
 @json_option
+@click.pass_context
 def command(
-    model: str, target: str, arch: str | None, place: str, exactness: str, output: Path | None, remarks: bool, as_json: bool
+    ctx: click.Context,
+    model: str,
+    target: str,
+    arch: str | None,
+    place: str,
+    exactness: str,
+    output: Path | None,
+    remarks: bool,
+    pipeline: str | None,
+    print_ir_after: str | None,
+    time_passes: bool,
+    dump: Path | None,
+    as_json: bool,
 ) -> None:
     """Move what may move and print the network as `.cnn`.
 
     \b
     Example:
       cnnc opt vgg16.cnn --place always --remarks -o vgg16-moved.cnn
+      cnnc opt vgg16.cnn -p 'canonicalize,place{place=always},dce' --print-ir-after --time-passes
     """
     import cnnir
 
     from .decisions import decision_json, sentence
 
-    done = cnnir.optimize(load_model(model), target=target, place=place, exactness=exactness)  # type: ignore[arg-type]  # click checked the choice
-    if remarks:
-        for decision in done.decisions:
-            click.echo(sentence(decision), err=True)
+    only = {"print_ir_after": print_ir_after, "time_passes": time_passes, "dump": dump}
+    only_with_pipeline(ctx, pipeline, only, ("place", "exactness", "remarks", "target", "arch"))
+    graph = load_model(model)
+    if pipeline is not None:
+        watch = Watch(print_ir_after, dump)
+        result = run_pipeline(graph, pipeline, watch)
+        if time_passes:
+            watch.print_times()
+        told = {"passes": [{"number": s.number, "pass": s.name, "seconds": s.seconds, "layers": len(s.graph)} for s in watch.steps]}
+    else:
+        done = cnnir.optimize(graph, target=target, place=place, exactness=exactness)  # type: ignore[arg-type]  # click checked the choice
+        result = done.graph
+        if remarks:
+            for decision in done.decisions:
+                click.echo(sentence(decision), err=True)
+        told = {"decisions": [decision_json(d) for d in done.decisions]}
     if output is not None and str(output) != "-":
-        cnnir.save(done.graph, output)
+        cnnir.save(result, output)
     if as_json:
-        emit_json("opt", {"network": cnnir.dumps(done.graph), "decisions": [decision_json(d) for d in done.decisions]})
+        emit_json("opt", {"network": cnnir.dumps(result), **told})
     elif output is None or str(output) == "-":
-        sys.stdout.write(cnnir.dumps(done.graph))
+        sys.stdout.write(cnnir.dumps(result))

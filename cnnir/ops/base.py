@@ -64,6 +64,9 @@ class Op:
     """Whether -0 and +0 in its data may give results that differ in more than the sign of a zero. Elementwise ops are asked
     through their formulas; an op that nothing is known of must say True."""
 
+    keeps_elements: ClassVar[bool] = False
+    """Whether the output holds the elements of the only input in their order, at most in another shape."""
+
     def parameters(self, inputs: Sequence[TensorType]) -> Mapping[str, Parameter]:
         """Role -> parameter that a layer with these input types needs."""
         del inputs

@@ -114,6 +114,7 @@ class Flatten(Op):
     """(N, C, H, W, ...) read as (N, C H W ...)."""
 
     name: ClassVar[str] = "flatten"
+    keeps_elements: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         data = inputs[0]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cnnir.diagnostics import Span
+from cnnir.diagnostics import Label, Span
 from cnnir.ops.base import Op, PerAxis
 from cnnir.ops.window import same_pads
 from cnnir.types import TensorType
@@ -53,7 +53,9 @@ def match(names: Sequence[str], what: str, given: Sequence[Given], span: Span, h
             known = f"it takes {', '.join(f'`{n}`' for n in names)}" if names else None
             raise refuse("C0212", f"`{what}` has no argument `{name}`", argument.span, help=alike(name, [*names, *hints]) or known)
         if name in found:
-            raise refuse("C0216", f"`{name}` is given twice", argument.span)
+            raise refuse(
+                "C0216", f"`{name}` is given twice", argument.span, "", None, Label(found[name].span, "first given here", primary=False)
+            )
         found[name] = argument
     return found
 

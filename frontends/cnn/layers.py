@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from cnnir.diagnostics import CnnirError, OpError, Origin, Span
+from cnnir.diagnostics import CnnirError, Label, OpError, Origin, Span
 from cnnir.ir.graph import Graph, Value
 from cnnir.ir.weights import Seeded, WeightSource
 from cnnir.ops.arithmetic import Binary
@@ -37,6 +37,7 @@ class Layers:
         self._found = found
         self._stored = stored
         self._count = 0
+        self._weight_places: dict[str, Span] = {}
 
     def knows(self, name: str) -> bool:
         """Whether a call of this name makes a layer."""
@@ -117,10 +118,13 @@ class Layers:
         if key in self.graph.weights:
             shape, dtype = self.graph.weights.shape(key), self.graph.weights.dtype(key)
             if (shape, dtype) != (parameter.shape, TensorType(parameter.dtype, ()).numpy):
-                raise refuse("C0304", f"weight `{key}` is {list(shape)} elsewhere, and must be {list(parameter.shape)} here", place)
+                first = Label(self._weight_places[key], f"this is {list(shape)}", primary=False)
+                message = f"weight `{key}` is {list(shape)} elsewhere, and must be {list(parameter.shape)} here"
+                raise refuse("C0304", message, place, "", None, first)
             return key
         source: WeightSource = Seeded(key, parameter) if self._stored is None else self._stored.source(key, parameter, place)
         self.graph.weights[key] = source
+        self._weight_places[key] = place
         return key
 
 

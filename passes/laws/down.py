@@ -21,6 +21,13 @@ class Down(OrderLaw):
 
     name: ClassVar[str] = "down"
     words: ClassVar[str] = "non-increasing"
+    example: ClassVar[str] = """\
+activation fade(x) = 1 / (1 + exp(x))
+
+network down(x: f32[1, 3, 32, 32] in [0, 1]) {
+    x -> conv(8, 3, pad=1) -> fade -> maxpool(2)
+}
+"""
     keeps_order: ClassVar[bool] = False
 
     def wanted(self, direction: Direction) -> bool:

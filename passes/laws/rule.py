@@ -38,6 +38,8 @@ class Law:
     name: ClassVar[str] = ""
     words: ClassVar[str] = ""
     """What it needs of the region, in words."""
+    example: ClassVar[str] = ""
+    """A network in which it moves something."""
 
     def check(self, site: PoolSite, exactness: str) -> Proof | Refusal:
         """Proof that the law applies at this site with this exactness, or the first side condition that fails."""

@@ -25,6 +25,13 @@ class Up(OrderLaw):
 
     name: ClassVar[str] = "up"
     words: ClassVar[str] = "non-decreasing"
+    example: ClassVar[str] = """\
+activation steps(x) = floor(4 * x) / 4
+
+network up(x: f32[1, 3, 32, 32] in [0, 1]) {
+    x -> conv(8, 3, pad=1) -> steps -> maxpool(2)
+}
+"""
 
     def wanted(self, direction: Direction) -> bool:
         return direction.is_up

@@ -1,0 +1,1 @@
+"""Patterns over the layers of a network."""
