@@ -49,6 +49,11 @@ def compute(op: Op, data: Tensors, weights: Weights, types: Sequence[TensorType]
     raise NotImplementedError(op.name)
 
 
+def has_rule(op: Op) -> bool:
+    """Whether `compute` knows this op."""
+    return compute.dispatch(type(op)) is not compute.dispatch(Op)
+
+
 def _start(reduce: str, dtype: str) -> PrimExpr:
     value = start_value(reduce, np.dtype(dtype))  # type: ignore[arg-type]  # the caller's `reduce` is a Reduce
     return tirx.const(value, dtype)
@@ -73,10 +78,11 @@ def _(op: Conv, data: Tensors, weights: Weights, types: Sequence[TensorType], co
         return te.sum(x(n, source, *where) * weight(k, channel, *taps), axis=[channel, *taps])
 
     result = te.compute(out.shape, at, name="conv")
-    return _with_bias(result, weights)
+    return with_bias(result, weights)
 
 
-def _with_bias(result: te.Tensor, weights: Weights) -> te.Tensor:
+def with_bias(result: te.Tensor, weights: Weights) -> te.Tensor:
+    """A sum over channels and its bias, where there is one."""
     bias = weights.get("bias")
     if bias is None:
         return result
@@ -89,7 +95,7 @@ def _(op: Dense, data: Tensors, weights: Weights, types: Sequence[TensorType], c
     feature = te.reduce_axis((0, types[0].shape[1]), "feature")
     (out,) = op.infer(types)
     result = te.compute(out.shape, lambda n, k: te.sum(x(n, feature) * weight(k, feature), axis=feature), name="dense")
-    return _with_bias(result, weights)
+    return with_bias(result, weights)
 
 
 def affine_windows(windows: Windows) -> tuple[int, int, int] | None:
@@ -186,4 +192,4 @@ def _(op: Flatten, data: Tensors, weights: Weights, types: Sequence[TensorType],
 
 @compute.register
 def _(op: Concat, data: Tensors, weights: Weights, types: Sequence[TensorType], constants: Tensors) -> te.Tensor:
-    return topi.concatenate(tuple(data), axis=op.axis)
+    return topi.concatenate(tuple(data), axis=op.axis % types[0].rank)
