@@ -60,7 +60,7 @@ def _(op: Pad, data: Tensors, weights: Weights, types: Sequence[TensorType], con
     x, t = data[0], types[0]
     widths = op.widths(t.rank)
     (out,) = op.infer(types)
-    value = tirx.const(t.numpy.type(op.value), str(t.numpy))
+    value = tirx.const(int(op.value) if t.numpy.kind in "biu" else op.value, str(t.numpy))
 
     def source(place: PrimExpr, before: int, n: int) -> PrimExpr:
         where = place - before

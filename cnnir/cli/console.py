@@ -114,11 +114,15 @@ def _shapes(context: click.Context, option: click.Parameter, given: Sequence[str
     context.meta[_SHAPES] = found
 
 
+def shape_option(function: F) -> F:
+    """`--shape`, for the inputs of what `load_model` reads."""
+    text = "Shape of an input, where its sizes have names; may be repeated."
+    return click.option("--shape", multiple=True, metavar="NAME=1,3,224,224", expose_value=False, callback=_shapes, help=text)(function)
+
+
 def model_argument(function: F) -> F:
     """MODEL, and `--shape` for its inputs."""
-    text = "Shape of an input, where its sizes have names; may be repeated."
-    option = click.option("--shape", multiple=True, metavar="NAME=1,3,224,224", expose_value=False, callback=_shapes, help=text)
-    return click.argument("model", metavar="MODEL")(option(function))
+    return click.argument("model", metavar="MODEL")(shape_option(function))
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of a table.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -44,15 +44,22 @@ class Pad(Op):
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         data = inputs[0]
         widths = self.widths(data.rank)
+        whole = data.numpy.kind in "biu"
+        require(not whole or self._fits(data.numpy), "C0206", f"the value {self.value:g} of `pad` is not one of {data.dtype}")
         if self.mode == "reflect":
             short = [n for n, width in zip(data.shape, widths, strict=True) if max(width) >= n]
             require(not short, "C0203", "a mirrored border is wider than what it mirrors", remark=f"an axis has {short[:1]} elements")
         return (data.with_shape(tuple(n + sum(width) for n, width in zip(data.shape, widths, strict=True))),)
 
+    def _fits(self, dtype: np.dtype[Any]) -> bool:
+        """Whether a type of whole numbers holds the value."""
+        low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        return low <= self.value <= high and float(self.value).is_integer()
+
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         widths = self.widths(inputs[0].ndim)
         if self.mode == "constant":
-            return (np.pad(inputs[0], widths, constant_values=inputs[0].dtype.type(self.value)),)
+            return (np.pad(inputs[0], widths, constant_values=np.asarray(self.value).astype(inputs[0].dtype)),)
         return (np.pad(inputs[0], widths, mode=self.mode),)
 
     def output_range(

@@ -51,6 +51,7 @@ def _naming(values: Values) -> str | None:
 
 
 def _is_absent(node: ast.Expression) -> bool:
+    """Whether an argument is the word `none`; a value of that name is written in quotes."""
     return isinstance(node, ast.Name) and node.text == "none" and not node.quoted
 
 
@@ -222,7 +223,7 @@ class Elaborator:
             if argument.key is not None:
                 value = yield datum(argument.value, scope)
                 given.append(Given(argument.key.text, value, argument.span, argument.key.quoted))
-            elif _is_absent(argument.value) and not self._is_tensor(argument.value, scope):
+            elif _is_absent(argument.value):
                 inputs.append(None)
             else:
                 inputs.append((yield self._tensor(argument.value, scope)))
@@ -230,7 +231,7 @@ class Elaborator:
 
     def _is_tensor(self, node: ast.Expression, scope: Scope) -> bool:
         produced = isinstance(node, ast.Call | ast.Chain | ast.Piped | ast.OpaqueStep)
-        return produced or (isinstance(node, ast.Name) and node.text in scope.values)
+        return produced or (isinstance(node, ast.Name) and node.text in scope.values and not _is_absent(node))
 
     def _block(self, node: ast.Call, inputs: Sequence[Value | None], given: list[Given], scope: Scope) -> Task[Values]:
         block = self._found.blocks[node.name.text]
