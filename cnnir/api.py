@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cnnir.ir.graph import Graph
 
 Array = np.ndarray[Any, Any]
+Shapes = Mapping[str, Sequence[int]]
 Place = Literal["auto", "always", "never", "measure"]
 Exactness = Literal["exact", "ulp"]
 ConvAlgorithm = Literal["direct", "winograd", "auto"]
@@ -24,15 +25,21 @@ Fusion = Literal["full", "act", "none"]
 Form = Literal["cnn", "relax", "tir", "llvm-ir", "cuda", "ptx"]
 
 
-def parse(text: str, name: str = "<string>") -> Graph:
-    """The network written in `text`, in the `.cnn` language; `name` is what diagnostics call it. Raises CnnirError."""
+def parse(text: str, name: str = "<string>", shapes: Shapes | None = None) -> Graph:
+    """The network written in `text`, in the `.cnn` language; `name` is what diagnostics call it. Raises CnnirError.
+
+    `shapes` gives inputs by name their shapes, and so the symbolic sizes of `f32[N, 3, H, W]` their numbers.
+    """
     from cnnir.frontends import cnn
 
-    return cnn.parse(text, name)
+    return cnn.parse(text, name, shapes=shapes)
 
 
-def load(path: str | Path) -> Graph:
-    """Read a network from a file, by its suffix: `.cnn`. Raises CnnirError: exit code 2 where there is no such file."""
+def load(path: str | Path, shapes: Shapes | None = None) -> Graph:
+    """Read a network from a file, by its suffix: `.cnn`; `shapes` as for `parse`.
+
+    Raises CnnirError: exit code 2 where there is no such file.
+    """
     from cnnir.frontends import cnn
 
     path = Path(path)
@@ -40,7 +47,7 @@ def load(path: str | Path) -> Graph:
         raise CnnirError(
             Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help="networks are `.cnn` files"), 2
         )
-    return cnn.load(path)
+    return cnn.load(path, shapes=shapes)
 
 
 def dumps(graph: Graph) -> str:

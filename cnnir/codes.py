@@ -70,7 +70,10 @@ _OPS = {
     "C0216": _fix("an argument is given twice", "Once by position and once by name, or twice by name.", "x -> conv(8, 3, kernel=3)", "x -> conv(8, kernel=3)"),
     "C0218": Code("no such element type", "Element types are f16, f32, f64, bf16, i8 to i64, u8 to u64 and bool.", _network("x -> relu", "float[1, 8]"), _network("x -> relu", "f32[1, 8]")),
     "C0219": _fix("not an activation", "The body of an activation is one expression over its parameter: no weights, nothing that looks at neighbours.", "x -> f", "x -> f", _F + "maxpool(x)\n", _F + "max(x, 0)\n"),
-    "C0220": _fix("not supported yet", "The language has a place for this, the compiler has not.", "x -> conv_transpose(8, 3)", "x -> conv(8, 3)"),
+    "C0220": _fix("not supported yet", "The language has a place for this, the compiler has not.", "x + x", "add(x, x)"),
+    "C0222": Code("sizes that are not known", "An input has a symbolic size, such as the `N` of `f32[N, 8]`, and no shape was given that says what it is.", "network n(x: f32[N, 8]) { x -> relu }\n", "network n(x: f32[1, 8]) { x -> relu }\n"),
+    "C0223": Code("a shape that does not fit its input", "A given shape has as many sizes as the input, agrees with its numbers, and gives one symbol one size."),
+    "C0221": _fix("outputs and names do not match", "A layer of several outputs gives each its own name, and only then can one be used.", "x -> split(2) -> relu", "a, b = x -> split(2)\n    b -> relu"),
 }  # fmt: skip
 
 _GRAPH = {
@@ -98,12 +101,14 @@ _FILES = {
     "C0506": Code("no GPU", "A CUDA program can be compiled anywhere, and run where there is an NVIDIA GPU."),
     "C0507": Code("no such target", "Targets are `llvm` and `cuda`, with TVM's options."),
     "C0508": Code("an option is not available yet", "The option is planned."),
+    "C0510": Code("layers that cannot be compiled", "Opaque nodes, recurrent layers and 8-bit floats have a place in a network, and no code."),
     "C0509": Code("options that contradict each other", "An `--emit` form belongs to one kind of target."),
     "C0510": Code("no such pass", "The name in a pipeline is none of the passes.", "place,dcee", "place,dce", "pipeline"),
     "C0511": Code("no such option of a pass", "A pass has no option of this name, or the option cannot have this value.", "place{place=allways}", "place{place=always}", "pipeline"),
     "C0601": Code("inputs of a run do not match the network", "Every input of the network is given once, by its name."),
     "C0602": Code("an input array of another type", "Arrays must have the dtype and shape that the network declares."),
     "C0603": Code("reordered outputs differ", "The reordered network does not answer as the original. This is a bug: nothing was timed."),
+    "C0604": Code("an opaque node cannot be evaluated", "What another framework calls it is kept word for word, and its meaning is not known here."),
     "C0701": Code("not expressible in ONNX", "The layer has no ONNX operator with the same meaning."),
     "C0702": Code("too large for one ONNX message", "Protocol buffers end at 2 GB; the weights must be external data."),
     "C0710": Code("no such runtime", "The name is none of the runtimes that networks are raced against."),

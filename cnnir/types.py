@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -12,17 +13,25 @@ _NUMPY_NAMES = {
     "f16": "float16", "f32": "float32", "f64": "float64", "bf16": "bfloat16",
     "i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64",
     "u8": "uint8", "u16": "uint16", "u32": "uint32", "u64": "uint64", "bool": "bool",
+    "f8e4m3": "float8_e4m3fn", "f8e5m2": "float8_e5m2",
 }  # fmt: skip
-DTYPES = tuple(_NUMPY_NAMES)
+DType = Literal[
+    "f16", "f32", "f64", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "bool", "f8e4m3", "f8e5m2"
+]  # fmt: skip
+"""The name of an element type."""
+DTYPES: tuple[DType, ...] = get_args(DType)
+STORAGE = ("bool", "f8e4m3", "f8e5m2")
+"""Element types that are kept, moved and cast, and not computed with."""
 
 
 def numpy_dtype(name: str) -> np.dtype:
     """The NumPy dtype of a cnnir dtype name such as `f32`; raises KeyError for an unknown one."""
-    if name == "bf16":
-        import ml_dtypes  # only bf16 networks pay for the import
+    known = _NUMPY_NAMES[name]
+    if known.startswith(("bfloat", "float8")):
+        import ml_dtypes  # only networks with such types pay for the import
 
-        return np.dtype(ml_dtypes.bfloat16)
-    return np.dtype(_NUMPY_NAMES[name])
+        return np.dtype(getattr(ml_dtypes, known))
+    return np.dtype(known)
 
 
 def dtype_name(dtype: np.dtype) -> str:

@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
     """Output name -> array. Values are dropped after their last use."""
     values: dict[Value, Array] = {}
-    left = {v: len(graph.uses(v)) for layer in graph.layers() for v in (Value(layer.name, i) for i in range(len(layer.outputs)))}
+    left = {v: len(graph.uses(v)) for layer in graph.layers() for v in graph.values(layer.name)}
     for layer in graph.layers():
         if isinstance(layer.op, Input):
             values[Value(layer.name)] = np.asarray(feeds[layer.name], layer.type.numpy)

@@ -51,6 +51,11 @@ def compute(op: Op, data: Tensors, weights: Weights, types: Sequence[TensorType]
     raise NotImplementedError(op.name)
 
 
+def has_rule(op: Op) -> bool:
+    """Whether `compute` knows this op."""
+    return compute.dispatch(type(op)) is not compute.dispatch(Op)
+
+
 def _start(reduce: str, dtype: str) -> PrimExpr:
     return literal(start_value(reduce, numpy_of(dtype)), dtype)  # type: ignore[arg-type]  # the caller's `reduce` is a Reduce
 
@@ -74,10 +79,11 @@ def _(op: Conv, data: Tensors, weights: Weights, types: Sequence[TensorType], co
         return te.sum(x(n, source, *where) * weight(k, channel, *taps), axis=[channel, *taps])
 
     result = te.compute(out.shape, at, name="conv")
-    return _with_bias(result, weights)
+    return with_bias(result, weights)
 
 
-def _with_bias(result: te.Tensor, weights: Weights) -> te.Tensor:
+def with_bias(result: te.Tensor, weights: Weights) -> te.Tensor:
+    """A sum over channels and its bias, where there is one."""
     bias = weights.get("bias")
     if bias is None:
         return result
@@ -90,7 +96,7 @@ def _(op: Dense, data: Tensors, weights: Weights, types: Sequence[TensorType], c
     feature = te.reduce_axis((0, types[0].shape[1]), "feature")
     (out,) = op.infer(types)
     result = te.compute(out.shape, lambda n, k: te.sum(x(n, feature) * weight(k, feature), axis=feature), name="dense")
-    return _with_bias(result, weights)
+    return with_bias(result, weights)
 
 
 def affine_windows(windows: Windows) -> tuple[int, int, int] | None:
@@ -187,4 +193,4 @@ def _(op: Flatten, data: Tensors, weights: Weights, types: Sequence[TensorType],
 
 @compute.register
 def _(op: Concat, data: Tensors, weights: Weights, types: Sequence[TensorType], constants: Tensors) -> te.Tensor:
-    return topi.concatenate(tuple(data), axis=op.axis)
+    return topi.concatenate(tuple(data), axis=op.axis % types[0].rank)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +11,11 @@ from tvm import te
 from tvm.ir import Expr as PrimExpr
 
 from cnnir.ir.graph import Graph
+from cnnir.ops.base import Op
 from cnnir.ops.elementwise import Elementwise, align
 from cnnir.ops.pooling import Pooling
 
+from . import plain_shapes  # noqa: F401 - registers its rules
 from .context import Context, step_keys
 from .cuda_build import THREAD_PER_OUTPUT
 from .kernels.function import OPAQUE
@@ -27,30 +30,42 @@ if TYPE_CHECKING:
 
 
 def plan_plain(context: Context, region: Region) -> None:
-    """Plan a region without a pool inside as one unscheduled function over plain tensors.
+    """Plan a region without a pool inside as one unscheduled function over plain tensors, or one for each of its outputs."""
+    layer = context.graph[region.anchor]
+    if len(layer.outputs) == 1:
+        _plan_output(context, region, layer.op)
+        return
+    types = [context.graph.type(v) for v in context.graph.data(layer.name)]
+    for value in context.graph.values(layer.name):
+        if context.graph.uses(value) or context.graph.is_output(value):
+            _plan_output(context, replace(region, output=value), layer.op.alone(value.slot, types))
+
+
+def _plan_output(context: Context, region: Region, op: Op) -> None:
+    """Plan a region with `op` at its anchor.
 
     Arguments: the anchor's data, weights and tables, then extras and coefficients of each step, then the output.
     """
     graph, layer = context.graph, context.graph[region.anchor]
     data = graph.data(layer.name)
     types = [graph.type(v) for v in data]
-    if isinstance(layer.op, Elementwise):
+    if isinstance(op, Elementwise):
         steps = [anchor_step(graph, layer), *region.steps]
         operands = [context.operand(data[0], "plain")]
     else:
         steps = region.steps
         operands = [context.operand(v, "plain") for v in data]
         operands += [_weight(context, key) for _, key in layer.weights]
-        operands += [context.constant("table", t.shape, str(t.dtype), lambda t=t: t) for t in tables(layer.op, types)]
+        operands += [context.constant("table", t.shape, str(t.dtype), lambda t=t: t) for t in tables(op, types)]
     out = graph.type(region.output)
     for step in steps:
         operands += [context.operand(v, "plain") for v in step.extras]
         operands += [_coefficient(context, name, role, out.rank) for name, role in step.coefficients]
-    anchor = None if isinstance(layer.op, Elementwise) else layer.op
+    anchor = None if isinstance(op, Elementwise) else op
     key = ("plain", anchor, tuple((b.shape, b.dtype) for b in operands), step_keys(steps), out)
 
     def build_function(name: str) -> PrimFunc:
-        return _function(name, graph, region, steps, operands, context.kind)
+        return _function(name, graph, region, op, steps, operands, context.kind)
 
     buffer = context.call(key, build_function, operands, out.shape, str(out.numpy), region.layers)
     context.values.put(region.output, "plain", buffer)
@@ -69,22 +84,22 @@ def _coefficient(context: Context, layer: str, role: str, rank: int) -> Buffer:
     return context.constant("coefficient", shape, str(t.numpy), lambda: np.reshape(align(context.coefficient(layer, role), rank), shape))
 
 
-def _function(name: str, graph: Graph, region: Region, steps: Sequence[Step], operands: Sequence[Buffer], kind: str) -> PrimFunc:
+def _function(name: str, graph: Graph, region: Region, op: Op, steps: Sequence[Step], operands: Sequence[Buffer], kind: str) -> PrimFunc:
     layer = graph[region.anchor]
     arguments = [te.placeholder(b.shape, dtype=b.dtype, name=f"argument{i}") for i, b in enumerate(operands)]
     given = iter(arguments)
-    if isinstance(layer.op, Elementwise):
+    if isinstance(op, Elementwise):
         value = next(given)
     else:
         types = [graph.type(v) for v in graph.data(layer.name)]
         data = [next(given) for _ in types]
         weights = {role: next(given) for role, _ in layer.weights}
-        value = compute(layer.op, data, weights, types, [next(given) for _ in tables(layer.op, types)])
+        value = compute(op, data, weights, types, [next(given) for _ in tables(op, types)])
     shape = graph.type(region.output).shape
     for step in steps:
         value = _elementwise(value, step, given, shape if step is steps[-1] else None, kind)
     function = te.create_prim_func([*arguments, value])
-    if isinstance(layer.op, Pooling):
+    if isinstance(op, Pooling):
         function = function.with_attr(THREAD_PER_OUTPUT, True)
     return function.with_attr("global_symbol", name).with_attr("op_pattern", OPAQUE)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from cnnir.diagnostics import CnnirError, Diagnostic, Label
 from cnnir.ir.graph import Graph, Value
+from cnnir.ops.elementwise import Elementwise
+from cnnir.ops.tensor import Input
 
 from . import blocked_regions
 from .context import Context
 from .kernels.blocked import blocked_shape
 from .kernels.layout import pack_kernel, unpack_kernel
+from .plain import has_rule
 from .plain_regions import plan_plain
 from .plan import Buffer, Convert, Layout, Plan, Values
 from .regions import Fusion, Kernels, partition
@@ -18,6 +22,7 @@ def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion = "full") -> Plan:
 
     On `cuda` every region is plain and pools stay kernels of their own: dlight schedules one reduction a kernel.
     """
+    _require_rules(graph)
     result = Plan()
     context = Context(graph, kind, lanes, result, Values({}))
     context.values = Values(_conversions(context))
@@ -38,6 +43,22 @@ def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion = "full") -> Plan:
     for name, value in graph.results.items():
         result.outputs[name] = context.operand(value, "plain")
     return result
+
+
+def _require_rules(graph: Graph) -> None:
+    """Raise CnnirError with one diagnostic that names every layer that no kernel can be made of."""
+    strange = [layer for layer in graph.layers() if not (isinstance(layer.op, Elementwise | Input) or has_rule(layer.op))]
+    stored = [layer for layer in graph.layers() if any(t.dtype.startswith("f8") for t in layer.outputs)]
+    found = [*strange, *(layer for layer in stored if layer not in strange)]
+    if not found:
+        return
+    spans = [(layer, layer.origin.span) for layer in found[:20]]
+    labels = [Label(span, f"`{layer.name}`", primary=i == 0) for i, (layer, span) in enumerate(spans) if span is not None]
+    listing = ", ".join(f"`{layer.name}`" for layer in found)
+    count = f"{len(found)} layer{'s' * (len(found) > 1)}"
+    raise CnnirError(
+        Diagnostic("C0510", f"{count} cannot be compiled: {listing}", tuple(labels), help="`cnnir.evaluate` runs what has a meaning")
+    )
 
 
 def _conversions(context: Context) -> dict[tuple[Layout, Layout], Convert]:

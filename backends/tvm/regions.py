@@ -80,6 +80,7 @@ def partition(graph: Graph, fusion: Fusion, kernels: Kernels) -> list[Region]:
     for layer in graph.layers():
         if isinstance(layer.op, Input):
             made.add(Value(layer.name))
+        made.update(graph.values(layer.name)[1:])
         if layer.name in taken or isinstance(layer.op, Input):
             continue
         region = Region(layer.name, Value(layer.name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -78,20 +79,52 @@ def progress(what: str, total: int) -> Generator[Callable[[], None], None, None]
 
 
 def load_model(path: str) -> Graph:
-    """The network in a file, or on standard input where the path is `-`; exit code 2 where there is no such file."""
+    """The network in a file, or on standard input where the path is `-`; exit code 2 where there is no such file.
+
+    Inputs have the shapes that the command line gives with `--shape`.
+    """
     from pathlib import Path
 
     import cnnir
     from cnnir.diagnostics import CnnirError, Diagnostic
 
     if path == "-":
-        return cnnir.parse(sys.stdin.read(), "<stdin>")
+        return cnnir.parse(sys.stdin.read(), "<stdin>", _given_shapes())
     if not Path(path).exists():
         raise CnnirError(Diagnostic("C0401", f"there is no file `{path}`"), exit_code=2)
-    return cnnir.load(path)
+    return cnnir.load(path, _given_shapes())
 
 
-model_argument = click.argument("model", metavar="MODEL")
+_SHAPES = "cnnir.shapes"
+
+
+def _given_shapes() -> dict[str, tuple[int, ...]]:
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_SHAPES, {}) if context else {}
+
+
+def _shapes(context: click.Context, option: click.Parameter, given: Sequence[str]) -> None:
+    """Keep what `--shape` says for `load_model`."""
+    found: dict[str, tuple[int, ...]] = {}
+    for text in given:
+        name, _, sizes = text.rpartition("=")
+        if not name or not re.fullmatch(r"[0-9]{1,10}(,[0-9]{1,10})*", sizes):
+            raise click.BadParameter(f"`{text}` is not NAME=SIZE,SIZE,...", context, option)
+        found[name] = tuple(map(int, sizes.split(",")))
+    context.meta[_SHAPES] = found
+
+
+def shape_option(function: F) -> F:
+    """`--shape`, for the inputs of what `load_model` reads."""
+    text = "Shape of an input, where its sizes have names; may be repeated."
+    return click.option("--shape", multiple=True, metavar="NAME=1,3,224,224", expose_value=False, callback=_shapes, help=text)(function)
+
+
+def model_argument(function: F) -> F:
+    """MODEL, and `--shape` for its inputs."""
+    return click.argument("model", metavar="MODEL")(shape_option(function))
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of a table.")
 threads_option = click.option("--threads", type=click.IntRange(1), default=None, help="Threads to run on.  [default: all cores]")
 exactness_option = click.option(

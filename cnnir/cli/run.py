@@ -11,13 +11,14 @@ from typing import Any, cast
 import click
 import numpy as np
 
-from .console import emit_json, json_option, load_model, target_options, threads_option
+from .console import emit_json, json_option, load_model, shape_option, target_options, threads_option
 
 Array = np.ndarray[Any, Any]
 
 
 @click.command()
 @click.argument("model", metavar="PKG|MODEL")
+@shape_option
 @click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE", help="A .npy for one input, or a .npz with an array an input.")
 @click.option(
     "--random", "seed", type=int, default=None, metavar="SEED", help="Draw the inputs: uniform over the declared range, else normal."

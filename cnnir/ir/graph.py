@@ -55,6 +55,12 @@ class Use:
     slot: int
 
 
+def absent_slots(inputs: Sequence[Value | None]) -> tuple[int, ...]:
+    """The slots of absent inputs that a present one stands behind; those at the end are as if never mentioned."""
+    last = max((slot for slot, value in enumerate(inputs) if value is not None), default=-1)
+    return tuple(slot for slot, value in enumerate(inputs[: last + 1]) if value is None)
+
+
 class Graph:
     """A convolutional network. Values are typed when a layer is added; names of layers are unique.
 
@@ -91,6 +97,8 @@ class Graph:
         do not fit, ValueError where the name is taken.
         """
         present = [v for v in inputs if v is not None]
+        absent = absent_slots(inputs)
+        op, inputs = op.without(absent), inputs[: len(present) + len(absent)]
         op.check_arity(len(present))
         outputs = op.infer([self.type(v) for v in present])
         name = name or self.fresh(op.name)
@@ -153,6 +161,10 @@ class Graph:
     def is_output(self, value: Value) -> bool:
         """Whether the value is a network output."""
         return value in self.results.values()
+
+    def values(self, name: str) -> list[Value]:
+        """The outputs of a layer by slot."""
+        return [Value(name, slot) for slot in range(len(self[name].outputs))]
 
     def type(self, value: Value) -> TensorType:
         """The type of a value."""

@@ -6,7 +6,7 @@ import dataclasses
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from cnnir.ops.base import Op, PerAxis
 from cnnir.ops.convolution import Conv
@@ -14,7 +14,7 @@ from cnnir.scalar.expr import Const, Expr, Var, fold
 from cnnir.scalar.primitives import Primitive
 from cnnir.types import TensorType
 
-KEYWORDS = frozenset({"network", "block", "activation", "weights", "return", "in"})
+KEYWORDS = frozenset({"network", "block", "activation", "weights", "return", "in", "none"})
 _BARE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(\.[A-Za-z_][A-Za-z_0-9]*)*")
 _SIGNS = {"add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2)}
 _UNARY, _ATOM = 3, 4
@@ -96,8 +96,12 @@ def _arguments(op: Op, values: Mapping[str, Any], data: TensorType | None) -> li
         if not required and _usual(value, field, axes, values):
             leading = False
             continue
-        leading = leading and required
+        leading = leading and (required or bool(field.metadata.get("variadic")))
         text = _spatial(value, axes) if isinstance(axes, PerAxis) else _plain(value)
+        if leading and value and field.metadata.get("variadic"):
+            text, leading = text[1:-1], False
+            found.append(text)
+            continue
         found.append(text if leading else f"{field.name}={text}")
     del data
     return found
@@ -113,6 +117,8 @@ def _usual(value: Any, field: dataclasses.Field[Any], axes: object, values: Mapp
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_plain, cast('tuple[Any, ...]', value)))}]"
     return number(value) if isinstance(value, int | float) else str(value)
 
 

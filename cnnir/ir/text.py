@@ -8,6 +8,7 @@ from cnnir.files import write_atomically
 from cnnir.ops.activation import UserActivation
 from cnnir.ops.arithmetic import Binary
 from cnnir.ops.base import Op
+from cnnir.ops.opaque import Opaque
 from cnnir.ops.registry import OPS
 from cnnir.ops.tensor import Input
 from cnnir.scalar.expr import Expr
@@ -16,6 +17,7 @@ from cnnir.types import TensorType
 
 from . import spelling
 from .graph import Graph, Layer, Value
+from .payload import opaque
 from .weights import Seeded
 
 WIDTH = 110
@@ -48,6 +50,8 @@ def spell(op: Op, data: TensorType | None = None) -> str:
     """An op as a step of a chain, applied to an input of type `data` where that is known."""
     if isinstance(op, UserActivation):
         return spelling.name(op.function)
+    if isinstance(op, Opaque):
+        return opaque(op, ())
     name, arguments = spelling.operation(op, data)
     if isinstance(op, Binary) and op.constant is not None:
         number = spelling.number(op.constant)
@@ -95,9 +99,12 @@ class _Printer:
 
     def _statement(self, layer: Layer, chains: dict[Value, list[Layer]]) -> None:
         """Make the chain that ends in this layer; write it where its value needs a name."""
-        operands = self._graph.data(layer.name)
-        chain = [*chains.pop(operands[0], []), layer] if operands else [layer]
-        value = Value(layer.name)
+        operands = self._graph.operands(layer.name)
+        chain = [*chains.pop(operands[0], []), layer] if operands and operands[0] else [layer]
+        value, *others = self._graph.values(layer.name)
+        if others:
+            self._define(layer, self._pieces(chain))
+            return
         uses = self._graph.uses(value)
         if len(uses) == 1 and uses[0].slot == 0 and not self._graph.is_output(value) and not _reversed(self._graph[uses[0].layer].op):
             chains[value] = chain
@@ -106,9 +113,15 @@ class _Printer:
         if not uses and list(self._graph.results.items()) == [("output", value)] and self._is_last(layer):
             self._write(pieces)
             return
-        named = next((n for n, v in self._graph.results.items() if v == value and n not in self._taken), None)
-        self._values[value] = self._unique(named or layer.name.rpartition("/")[2] or "value")
-        self._write([f"{spelling.name(self._values[value])} = {pieces[0]}", *pieces[1:]])
+        self._define(layer, pieces)
+
+    def _define(self, layer: Layer, pieces: list[str]) -> None:
+        """Write a chain that ends in this layer, with names for its outputs."""
+        for value in self._graph.values(layer.name):
+            named = next((n for n, v in self._graph.results.items() if v == value and n not in self._taken), None)
+            self._values[value] = self._unique(named or layer.name.rpartition("/")[2] or "value")
+        names = ", ".join(spelling.name(self._values[value]) for value in self._graph.values(layer.name))
+        self._write([f"{names} = {pieces[0]}", *pieces[1:]])
 
     def _is_last(self, layer: Layer) -> bool:
         *_, last = self._graph.layers()
@@ -124,20 +137,27 @@ class _Printer:
     def _pieces(self, chain: list[Layer]) -> list[str]:
         """Head and steps of a chain."""
         first, *rest = chain
-        operands = [spelling.name(self._values[v]) for v in self._graph.data(first.name)]
-        if len(operands) > 1 or _reversed(first.op):
+        operands = self._operands(first)
+        if len(operands) != 1 or _reversed(first.op):
             return [self._call(first, operands), *(self._step(layer) for layer in rest)]
         return [operands[0], *(self._step(layer) for layer in chain)]
 
     def _step(self, layer: Layer) -> str:
-        return self._call(layer, [spelling.name(self._values[v]) for v in self._graph.data(layer.name)[1:]])
+        return self._call(layer, self._operands(layer)[1:])
+
+    def _operands(self, layer: Layer) -> list[str]:
+        """The names of a layer's inputs; those of a value that goes on in its chain is never read."""
+        return ["none" if v is None else spelling.name(self._values.get(v, "")) for v in self._graph.operands(layer.name)]
 
     def _call(self, layer: Layer, operands: list[str]) -> str:
         op = layer.op
         if isinstance(op, UserActivation):
             name, arguments = self._function(op), []
             return spelling.name(name) if not operands else f"{name}({', '.join(operands)})"
-        name, arguments = spelling.operation(op, self._graph.type(self._graph.data(layer.name)[0]))
+        if isinstance(op, Opaque):
+            return opaque(op, operands, self._weights(layer, op.kind))
+        data = self._graph.data(layer.name)
+        name, arguments = spelling.operation(op, self._graph.type(data[0]) if data else None)
         if isinstance(op, Binary) and op.constant is not None:
             arguments = [spelling.number(op.constant)]
         arguments = [*arguments, *operands] if _reversed(op) else [*operands, *arguments]

@@ -49,10 +49,13 @@ def _layer(graph: Graph, layer: Layer) -> list[Diagnostic]:
     types = [graph.type(v) for v in graph.data(layer.name)]
     try:
         layer.op.check_arity(len(types))
-        inferred = layer.op.infer(types)
+        op = layer.op.without(tuple(slot for slot, value in enumerate(graph.operands(layer.name)) if value is None))
+        inferred = op.infer(types)
     except OpError as error:
         return [_problem(layer, error.message, error.code)]
     found: list[Diagnostic] = []
+    if op != layer.op:
+        found.append(_problem(layer, "other inputs are absent than its op says"))
     if inferred != layer.outputs:
         found.append(_problem(layer, f"typed {', '.join(map(str, layer.outputs))}, but is {', '.join(map(str, inferred))}"))
     needed, given = layer.op.parameters(types), dict(layer.weights)

@@ -15,6 +15,7 @@ class UserActivation(Elementwise):
     """A named expression over x. Facts are inferred from the body; the name means nothing to any pass."""
 
     name: ClassVar[str] = "activation"
+    listed: ClassVar[bool] = False
     function: str = field(compare=False)
     body: Expr
 

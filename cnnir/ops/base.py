@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
 from cnnir.diagnostics import OpError
-from cnnir.types import TensorType
+from cnnir.types import STORAGE, TensorType
 
 if TYPE_CHECKING:
     from cnnir.facts.interval import Interval
     from cnnir.facts.precision import Precision
 
+T = TypeVar("T")
 Array = np.ndarray[Any, Any]
 Init = Literal["he", "around_one", "around_zero", "slope"]
 
@@ -45,11 +46,17 @@ class PerAxis:
     fill: int | None = None
     like: str = ""
     pads: bool = False
+    same: bool = True
+    """Whether `same` may be written for pads, which are then those of `same_pads`."""
 
 
-def per_axis(fill: int | None = None, like: str = "", pads: bool = False) -> Mapping[str, PerAxis]:
+VARIADIC: Mapping[str, bool] = {"variadic": True}
+"""Metadata of a tuple field that takes all positional arguments of a call: `reshape(1, -1)` for `reshape([1, -1])`."""
+
+
+def per_axis(fill: int | None = None, like: str = "", pads: bool = False, same: bool = True) -> Mapping[str, PerAxis]:
     """Metadata of a dataclass field that is a `PerAxis`."""
-    return {"axes": PerAxis(fill, like, pads)}
+    return {"axes": PerAxis(fill, like, pads, same)}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Op:
 
     name: ClassVar[str] = ""
     """The spelling in a `.cnn` file."""
+    listed: ClassVar[bool] = True
+    """Whether a chain calls it by that name: what users define and opaque nodes have names of their own."""
     inputs: ClassVar[tuple[int, int]] = (1, 1)
     """Least and greatest number of data inputs."""
     separates_zeros: ClassVar[bool] = False
@@ -101,6 +110,19 @@ class Op:
 
         return unknown(precision)
 
+    def alone(self, slot: int, inputs: Sequence[TensorType]) -> Op:
+        """An op on the same inputs whose only output is output `slot` of this one: what a backend makes one kernel of."""
+        del inputs
+        if slot:
+            raise NotImplementedError(type(self).__name__)
+        return self
+
+    def without(self, absent: tuple[int, ...]) -> Op:
+        """This op with the inputs of these slots left out; raises OpError where it needs them."""
+        if absent:
+            raise OpError("C0201", f"`{self.name}` has no input that may be absent")
+        return self
+
     def attributes(self) -> Mapping[str, Any]:
         """Field name -> value, in declaration order."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
@@ -111,6 +133,29 @@ class Op:
         if not least <= count <= most:
             expected = str(least) if least == most else f"{least} to {most}"
             raise OpError("C0201", f"`{self.name}` takes {expected} inputs, got {count}")
+
+
+@dataclass(frozen=True)
+class OptionalInputs(Op):
+    """An op whose inputs after the first `inputs[0]` may be absent; whoever adds the layer says which are.
+
+    What an op is given leaves the absent ones out: `slots` puts the others in their places.
+    """
+
+    absent: tuple[int, ...] = field(default=(), kw_only=True, metadata={"written": False})  # a language says it with `none`
+
+    def without(self, absent: tuple[int, ...]) -> Op:
+        needed = [slot for slot in absent if slot < self.inputs[0]]
+        if needed:
+            raise OpError("C0201", f"input {needed[0]} of `{self.name}` may not be absent")
+        return self if absent == self.absent else replace(self, absent=absent)
+
+    def slots(self, given: Sequence[T]) -> list[T | None]:
+        """What is given, by slot, with None for absent inputs; as long as the op has inputs at most."""
+        rest, found = list(given), list[T | None]()
+        while rest:
+            found.append(None if len(found) in self.absent else rest.pop(0))
+        return found
 
 
 def require(condition: bool, code: str, message: str, *, help: str | None = None, remark: str = "") -> None:
@@ -124,6 +169,13 @@ def require_float(op: Op, types: Sequence[TensorType]) -> None:
     for slot, t in enumerate(types):
         if not t.is_float:
             raise OpError("C0205", f"`{op.name}` needs floating-point inputs", slot=slot)
+
+
+def require_numbers(op: Op, types: Sequence[TensorType]) -> None:
+    """Raise OpError where an input holds what is only stored: truth values and 8-bit floats."""
+    for slot, t in enumerate(types):
+        if t.dtype in STORAGE:
+            raise OpError("C0205", f"`{op.name}` does not compute in {t.dtype}", help="put `cast(f32)` in front of it", slot=slot)
 
 
 def require_rank(op: Op, t: TensorType, least: int, most: int) -> None:

@@ -13,7 +13,7 @@ from cnnir.scalar.evaluate import evaluate
 from cnnir.scalar.expr import Const, Expr, leaves
 from cnnir.types import TensorType
 
-from .base import Array, Op, require_float
+from .base import Array, Op, require_float, require_numbers
 
 if TYPE_CHECKING:
     from cnnir.facts.fact import Claim
@@ -70,6 +70,7 @@ class Elementwise(Op):
         """NumPy broadcasting over inputs of one dtype."""
         if self.floating:
             require_float(self, inputs)
+        require_numbers(self, inputs)
         first = inputs[0]
         for slot, t in enumerate(inputs):
             if t.dtype != first.dtype:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnir.types import TensorType
 
-from .base import Array, Op, per_axis, require, require_float, require_rank
+from .base import Array, Op, per_axis, require, require_float, require_numbers, require_rank
 from .convolution import check_window
 from .window import Windows, adaptive, axis_pads, output_size, sliding
 
@@ -41,6 +41,7 @@ class Pooling(Op):
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         data = inputs[0]
         require_rank(self, data, 3, 5)
+        require_numbers(self, inputs)
         if self.reduce == "avg":
             require_float(self, inputs)
         return (data.with_shape((*data.shape[:2], *(w.outputs for w in self.windows(data)))),)

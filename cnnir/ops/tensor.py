@@ -145,15 +145,16 @@ class Concat(Op):
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         first = inputs[0]
-        require(0 <= self.axis < first.rank, "C0209", f"`concat` has no axis {self.axis} here")
+        require(-first.rank <= self.axis < first.rank, "C0209", f"`concat` has no axis {self.axis} here")
+        axis = self.axis % first.rank
         for slot, t in enumerate(inputs):
-            others = [t.shape[: self.axis] + t.shape[self.axis + 1 :], first.shape[: self.axis] + first.shape[self.axis + 1 :]]
+            others = [t.shape[:axis] + t.shape[axis + 1 :], first.shape[:axis] + first.shape[axis + 1 :]]
             if t.dtype != first.dtype or t.rank != first.rank or others[0] != others[1]:
                 raise OpError(
                     "C0204", f"`concat` along axis {self.axis} needs inputs alike on the other axes, got {first} and {t}", slot=slot
                 )
-        total = sum(t.shape[self.axis] for t in inputs)
-        return (first.with_shape((*first.shape[: self.axis], total, *first.shape[self.axis + 1 :])),)
+        total = sum(t.shape[axis] for t in inputs)
+        return (first.with_shape((*first.shape[:axis], total, *first.shape[axis + 1 :])),)
 
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         return (np.concatenate(inputs, axis=self.axis),)

@@ -28,6 +28,8 @@ class Given:
     key: str
     value: Datum
     span: Span
+    quoted: bool = False
+    """Whether the key is in quotes."""
 
 
 @functools.cache
@@ -66,6 +68,8 @@ def bind(op: type[Op], name: str, given: Sequence[Given], data: TensorType | Non
     May raise OpError through `same_pads`' sizes only; the op checks the values themselves when it is made.
     """
     fields = [f for f in dataclasses.fields(op) if f.metadata.get("written", True)]
+    if fields and fields[0].metadata.get("variadic"):
+        given = _gathered(fields[0].name, given)
     found = match([f.name for f in fields], name, given, span, (*roles, "name"))
     values: dict[str, Any] = {}
     for field in fields:
@@ -84,6 +88,16 @@ def bind(op: type[Op], name: str, given: Sequence[Given], data: TensorType | Non
     if data is not None and values.get("pad") == "same":
         values["pad"] = _same(values, data, found["pad"].span)
     return values
+
+
+def _gathered(name: str, given: Sequence[Given]) -> list[Given]:
+    """All positional arguments as one list for the field `name`; a list that was written as one stays."""
+    positional = [g for g in given if not g.key]
+    if not positional or isinstance(positional[0].value, tuple):
+        return list(given)
+    first, last = positional[0].span, positional[-1].span
+    whole = Given(name, tuple(g.value for g in positional), Span(first.source, first.start, last.end))
+    return [whole, *(g for g in given if g.key)]
 
 
 def _usage(op: type[Op], name: str) -> str:
@@ -111,13 +125,15 @@ def _whole(value: Datum, name: str, span: Span) -> int:
 def _describe(value: Datum) -> str:
     if isinstance(value, Word | Text):
         return f"the word `{value}`"
+    if isinstance(value, TensorType | bytes):
+        return "a type" if isinstance(value, TensorType) else "bytes"
     return "a list" if isinstance(value, tuple) else f"{value:g}"
 
 
 def _spatial(argument: Given, name: str, axes: PerAxis, rank: int) -> tuple[int, ...] | str:
     """One number for every axis, one per axis, or for pads also all begins and then all ends, or `same`."""
     value, span = argument.value, argument.span
-    if axes.pads and value == "same":
+    if axes.pads and axes.same and value == "same":
         return "same"
     if not isinstance(value, tuple):
         return (_whole(value, name, span),) * (rank * (1 + axes.pads))
@@ -140,10 +156,17 @@ def _same(values: Mapping[str, Any], data: TensorType, span: Span) -> tuple[int,
 
 
 def _plain(argument: Given, name: str, kind: Any) -> Any:
-    """A number, switch or word, as the field's type wants it."""
+    """A number, switch, word or list of them, as the field's type wants it; a list of one may be written without brackets."""
     value, span = argument.value, argument.span
-    if isinstance(kind, types.UnionType):
-        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    kinds = [k for k in (typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)) if k is not type(None)]
+    listed = next((typing.get_args(k)[0] for k in kinds if typing.get_origin(k) is tuple), None)
+    single = next((k for k in kinds if typing.get_origin(k) is not tuple), None)
+    if listed is not None and (isinstance(value, tuple) or single is None):
+        return tuple(_single(v, name, listed, span) for v in (value if isinstance(value, tuple) else (value,)))
+    return _single(value, name, single, span)
+
+
+def _single(value: Datum, name: str, kind: Any, span: Span) -> Any:
     if typing.get_origin(kind) is Literal:
         choices = typing.get_args(kind)
         if value in choices:
@@ -156,6 +179,10 @@ def _plain(argument: Given, name: str, kind: Any) -> Any:
         raise refuse("C0214", f"`{name}` must be `on` or `off`", span, f"this is {_describe(value)}")
     if kind is int:
         return _whole(value, name, span)
+    if kind is TensorType:
+        if isinstance(value, TensorType):
+            return value
+        raise refuse("C0214", f"`{name}` must be a type such as `f32[1, 8]`", span, f"this is {_describe(value)}")
     if isinstance(value, int | float):
         return float(value)
     raise refuse("C0214", f"`{name}` must be a number", span, f"this is {_describe(value)}")

@@ -76,6 +76,14 @@ class Call(Node):
     arguments: tuple[Argument, ...] = ()
 
 
+@dataclass(frozen=True)
+class TypeName(Node):
+    """`f32[1, 3, 224, 224]`."""
+
+    dtype: str
+    sizes: tuple[Expression, ...]
+
+
 # -- chains ------------------------------------------------------------------------------------------------------
 
 
@@ -89,7 +97,7 @@ class Repeat(Node):
 
 @dataclass(frozen=True)
 class OpaqueStep(Node):
-    """`onnx.Op{...}`."""
+    """`onnx.Op{...}`, in a chain or on its own: tensors, then `outputs=` types and attributes by key."""
 
     name: Name
     arguments: tuple[Argument, ...]
@@ -104,7 +112,7 @@ class Chain(Node):
 
 
 Step = Call | Repeat | OpaqueStep
-Expression = Number | Name | Piped | Sequence | Negative | Arithmetic | Call | Chain
+Expression = Number | Name | Piped | Sequence | Negative | Arithmetic | Call | OpaqueStep | TypeName | Chain
 
 
 # -- statements and items ----------------------------------------------------------------------------------------
@@ -133,15 +141,7 @@ class Return(Node):
     results: tuple[Result, ...]
 
 
-Statement = Assign | Return | Name | Piped | Number | Sequence | Negative | Arithmetic | Call | Chain
-
-
-@dataclass(frozen=True)
-class TypeName(Node):
-    """`f32[1, 3, 224, 224]`."""
-
-    dtype: str
-    sizes: tuple[Expression, ...]
+Statement = Assign | Return | Expression
 
 
 @dataclass(frozen=True)

@@ -2,52 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from cnnir.diagnostics import CnnirError, Origin
 from cnnir.ir.graph import Graph
-from cnnir.types import DTYPES, TensorType
 
 from . import ast
-from .numbers import number
-from .problems import alike, refuse
+from .numbers import number, tensor_type
+from .problems import refuse
 from .scope import Scope
+from .symbols import Shapes, bind_symbols, symbols
 from .trampoline import run
 
-MAX_SIZE = 2**31 - 1
 
-
-def declare_inputs(network: ast.NetworkDeclaration, graph: Graph, scope: Scope, report: Callable[[CnnirError], None]) -> None:
-    """Add the inputs to the graph and the scope; wrong ones are reported, and their uses stay silent."""
+def declare_inputs(
+    network: ast.NetworkDeclaration, graph: Graph, scope: Scope, shapes: Shapes, report: Callable[[CnnirError], None]
+) -> None:
+    """Add the inputs to the graph and the scope, symbols bound by `shapes`; wrong ones are reported, and their uses stay silent."""
+    scope.sizes.update(bind_symbols(network, shapes, report))
     for declaration in network.inputs:
         try:
-            type = tensor_type(declaration.type)
+            if any(name.text not in scope.sizes for name in symbols(declaration)):
+                raise CnnirError(())
+            type = run(tensor_type(declaration.type, scope))
             range = _range(declaration)
             scope.define(declaration.name, None)
             scope.values[declaration.name.text] = graph.add_input(declaration.name.text, type, range, Origin(declaration.span))
         except CnnirError as error:
             report(error)
             scope.values.setdefault(declaration.name.text, None)
-
-
-def tensor_type(written: ast.TypeName) -> TensorType:
-    """The type that `f32[1, 3, 8, 8]` stands for."""
-    if written.dtype not in DTYPES:
-        raise refuse("C0218", f"there is no element type `{written.dtype}`", written.span, help=alike(written.dtype, DTYPES))
-    shape = tuple(_size(node) for node in written.sizes)
-    if math.prod(shape) >= 2**63:
-        raise refuse("C0210", "the tensor is too large: its elements do not count in 64 bits", written.span)
-    return TensorType(written.dtype, shape)
-
-
-def _size(node: ast.Expression) -> int:
-    if isinstance(node, ast.Name):
-        raise refuse("C0220", "symbolic sizes are not supported yet", node.span, help="write a number")
-    size = run(number(node, Scope()))
-    if not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
-        raise refuse("C0210", f"a size must be a whole number from 1 to {MAX_SIZE:,}", node.span, f"this is {size}")
-    return size
 
 
 def _range(declaration: ast.InputDeclaration) -> tuple[float, float] | None:

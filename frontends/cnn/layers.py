@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cnnir.diagnostics import CnnirError, Label, OpError, Origin, Span
-from cnnir.ir.graph import Graph, Value
+from cnnir.ir.graph import Graph, Value, absent_slots
 from cnnir.ir.weights import Seeded, WeightSource
 from cnnir.ops.arithmetic import Binary
 from cnnir.ops.base import Op, Parameter
@@ -19,13 +19,12 @@ from . import ast
 from .arguments import Given, bind, match
 from .definitions import RESERVED, Definitions
 from .numbers import Text, Word
-from .problems import alike, refuse, refused_by_op, unsupported
+from .opaque import opaque_op
+from .problems import alike, refuse, refused_by_op
 from .scope import Scope
 from .screen import MAX_LAYERS
 from .stored import StoredWeights
 
-PLANNED = frozenset(["conv_transpose", "pad", "split", "slice", "reshape", "transpose", "resize", "cast", "quantize", "dequantize"])
-"""Ops of the language that are to come."""
 SUGAR = frozenset({"depthwise"})
 
 
@@ -41,13 +40,12 @@ class Layers:
 
     def knows(self, name: str) -> bool:
         """Whether a call of this name makes a layer."""
-        return (name in OPS and name not in RESERVED) or name in self._found.activations or name in SUGAR or name in PLANNED
+        return (name in OPS and name not in RESERVED) or name in self._found.activations or name in SUGAR
 
-    def add(self, node: ast.Call, inputs: Sequence[Value], given: Sequence[Given], scope: Scope, number_first: bool) -> Value:
-        """The output of a new layer; raises CnnirError with the layer's place where it cannot be."""
-        self._count += 1
-        if self._count > MAX_LAYERS:
-            raise refuse("C0105", f"the network is too large: more than {MAX_LAYERS:,} layers once written out", node.span)
+    def add(
+        self, node: ast.Call, inputs: Sequence[Value | None], given: Sequence[Given], scope: Scope, number_first: bool
+    ) -> tuple[Value, ...]:
+        """The outputs of a new layer; raises CnnirError with the layer's place where it cannot be. None is an absent input."""
         name = node.name.text
         stranger = next((g for g in given if not g.key and isinstance(g.value, Word | Text)), None)
         if stranger is not None and name in OPS and OPS[name].inputs[1] > 1:  # a tensor was meant: these take no words
@@ -55,16 +53,37 @@ class Layers:
                 "C0305", f"there is no value called `{stranger.value}`", stranger.span, help=alike(str(stranger.value), scope.values)
             )
         texts = {g.key: g for g in given if g.key and isinstance(g.value, Text)}
-        types = [self.graph.type(v) for v in inputs]
+        types = [self.graph.type(v) for v in inputs if v is not None]
         try:
             op = self._op(node, types, [g for g in given if g.key not in texts], tuple(texts), number_first)
         except OpError as error:
             raise refused_by_op(error, node.span, self.graph, ()) from None
+        return self._place(op, node, inputs, texts, scope)
+
+    def add_opaque(self, node: ast.OpaqueStep, inputs: Sequence[Value | None], given: Sequence[Given], scope: Scope) -> tuple[Value, ...]:
+        """The outputs of a new opaque node."""
+        texts = {g.key: g for g in given if g.key == "name" and not g.quoted}
         try:
-            op.check_arity(len(inputs))
+            op = opaque_op(node.name.text, [g for g in given if g.key != "name" or g.quoted], node.span)
+        except OpError as error:
+            raise refused_by_op(error, node.span, self.graph, ()) from None
+        return self._place(op, node, inputs, texts, scope)
+
+    def _place(
+        self, op: Op, node: ast.Call | ast.OpaqueStep, inputs: Sequence[Value | None], texts: dict[str, Given], scope: Scope
+    ) -> tuple[Value, ...]:
+        """The op as a layer, typed, with its name and weights."""
+        self._count += 1
+        if self._count > MAX_LAYERS:
+            raise refuse("C0105", f"the network is too large: more than {MAX_LAYERS:,} layers once written out", node.span)
+        name, present = node.name.text, [v for v in inputs if v is not None]
+        types = [self.graph.type(v) for v in present]
+        try:
+            op = op.without(absent_slots(inputs))
+            op.check_arity(len(present))
             outputs = op.infer(types)
         except OpError as error:
-            raise refused_by_op(error, node.span, self.graph, inputs) from None
+            raise refused_by_op(error, node.span, self.graph, present) from None
         if any(math.prod(t.shape) >= 2**63 for t in outputs):
             raise refuse("C0210", "the tensor is too large: its elements do not count in 64 bits", node.span, f"this is {outputs[0]}")
         parameters = op.parameters(types)
@@ -74,7 +93,8 @@ class Layers:
         if stray is not None:
             known = f"it has {', '.join(parameters)}" if parameters else "it has none"
             raise refuse("C0212", f"`{name}` has no weight `{stray.key}`", stray.span, help=alike(stray.key, parameters) or known)
-        return self.graph.add(op, inputs, name=layer, weights=weights, origin=Origin(node.span))
+        self.graph.add(op, inputs, name=layer, weights=weights, origin=Origin(node.span))
+        return tuple(self.graph.values(layer))
 
     # -- the op -------------------------------------------------------------------------------------------------------
 
@@ -88,8 +108,6 @@ class Layers:
             return activation
         if name == "depthwise":
             return _depthwise(types, given, span)
-        if name in PLANNED:
-            raise unsupported(f"`{name}` is", node.name.span)
         if name not in OPS or name in RESERVED:
             known = {*OPS, *self._found.activations, *self._found.blocks, *SUGAR} - set(RESERVED)
             raise refuse("C0211", f"there is no layer `{name}`", node.name.span, help=alike(name, known))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import math
+
 from cnnir.diagnostics import Span
+from cnnir.types import DTYPES, TensorType
 
 from . import ast
-from .problems import refuse
+from .problems import alike, refuse
 from .scope import Scope
 from .trampoline import Task
 
 LARGEST = 2**63 - 1
+MAX_SIZE = 2**31 - 1
 
 
 class Word(str):
@@ -20,7 +25,7 @@ class Text(str):
     """A quoted word as an argument: the name of a weight."""
 
 
-Datum = int | float | Word | Text | tuple["Datum", ...]
+Datum = int | float | Word | Text | bytes | TensorType | tuple["Datum", ...]
 
 
 def datum(node: ast.Expression, scope: Scope) -> Task[Datum]:
@@ -31,12 +36,44 @@ def datum(node: ast.Expression, scope: Scope) -> Task[Datum]:
         if node.text in scope.sizes:
             return scope.sizes[node.text]
         return float("inf") if node.text == "inf" else Word(node.text)
+    if isinstance(node, ast.TypeName):
+        return (yield tensor_type(node, scope))
+    if isinstance(node, ast.Call) and node.name.text in ("base64", "text"):
+        return _joined(node)
     if isinstance(node, ast.Sequence):
         items: list[Datum] = []
         for item in node.items:
             items.append((yield datum(item, scope)))
         return tuple(items)
     return (yield number(node, scope))
+
+
+def _joined(node: ast.Call) -> Text | bytes:
+    """`text("...", "...")` or `base64("...", "...")`: what is too long for one pair of quotes, or is no text."""
+    pieces = [a.value.text for a in node.arguments if a.key is None and isinstance(a.value, ast.Name) and a.value.quoted]
+    if len(pieces) != len(node.arguments):
+        raise refuse("C0214", f"`{node.name.text}` takes quoted texts", node.span)
+    if node.name.text == "text":
+        return Text("".join(pieces))
+    try:
+        return base64.b64decode("".join(pieces), validate=True)
+    except ValueError as error:
+        raise refuse("C0214", "this is not base64", node.span, str(error)) from None
+
+
+def tensor_type(written: ast.TypeName, scope: Scope) -> Task[TensorType]:
+    """The type that `f32[1, 3, 8, 8]` stands for."""
+    if written.dtype not in DTYPES:
+        raise refuse("C0218", f"there is no element type `{written.dtype}`", written.span, help=alike(written.dtype, DTYPES))
+    shape: list[int] = []
+    for node in written.sizes:
+        size: int | float = yield number(node, scope)
+        if not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
+            raise refuse("C0210", f"a size must be a whole number from 1 to {MAX_SIZE:,}", node.span, f"this is {size}")
+        shape.append(size)
+    if math.prod(shape) >= 2**63:
+        raise refuse("C0210", "the tensor is too large: its elements do not count in 64 bits", written.span)
+    return TensorType(written.dtype, tuple(shape))
 
 
 def number(node: ast.Expression, scope: Scope) -> Task[int | float]:

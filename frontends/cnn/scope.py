@@ -31,7 +31,7 @@ class Scope:
         if name.text in self.spans:
             raise refuse("C0306", f"`{name.text}` is defined twice", name.span, "", None, first_written(self.spans[name.text]))
         if name.text in self.sizes:
-            raise refuse("C0306", f"`{name.text}` is a parameter of the block already", name.span)
+            raise refuse("C0306", f"`{name.text}` is the name of a size already", name.span)
         self.values[name.text] = value
         self.spans[name.text] = name.span
 

@@ -188,3 +188,17 @@ def test_an_internal_error_leaves_a_reproducer(
     assert "This is a bug in cnnir" in capsys.readouterr().err
     assert (tmp_path / "crash" / "traceback.txt").read_text().endswith("RuntimeError: a bug\n")
     assert (tmp_path / "crash" / "command.txt").read_text().startswith("cnnc compile")
+
+
+def test_shapes_bind_symbolic_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "symbolic.cnn"
+    path.write_text("network n(x: f32[N, 3, H, H], y: f32[N, 2]) { z = x -> relu -> maxpool(2)\n return z, y }\n")
+    assert ask("check", path) == 1
+    said = capsys.readouterr().err
+    assert said.count("C0222") == 1 and "`N`, `H`" in said and "--shape x=N,3,H,H" in said
+    assert ask("check", path, "--shape", "x=2,3,8,8") == 0
+    assert "f32[2, 3, 8, 8]" in capsys.readouterr().out
+    assert ask("run", path, "--shape", "x=2,3,8,8", "--random", "0", "-o", tmp_path / "y.npz") == 0
+    assert np.load(tmp_path / "y.npz")["z"].shape == (2, 3, 4, 4)
+    assert ask("check", path, "--shape", "x=2,3,8,9") == 1
+    assert ask("check", path, "--shape", "2,3") == 2

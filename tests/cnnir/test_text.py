@@ -10,16 +10,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cnnir.backends.reference import evaluate
+from cnnir.diagnostics import OpError
 from cnnir.frontends import cnn
 from cnnir.ir.graph import Graph, Value
 from cnnir.ir.spelling import expression, number
 from cnnir.ir.text import dumps, save, spell
+from cnnir.ir.verify import verify
 from cnnir.ir.weights import Seeded
 from cnnir.ops.activation import UserActivation
 from cnnir.ops.arithmetic import Add, Binary, Maximum, Mul, Sub
 from cnnir.ops.base import Op
+from cnnir.ops.constant import Constant
 from cnnir.ops.convolution import Conv, Dense
 from cnnir.ops.elementwise import Elementwise
+from cnnir.ops.opaque import Opaque
 from cnnir.ops.piecewise import Clip, Leaky
 from cnnir.ops.pooling import AdaptiveAvgPool, AvgPool, GlobalMaxPool, MaxPool, MinPool
 from cnnir.ops.registry import OPS
@@ -27,6 +32,8 @@ from cnnir.ops.tensor import Concat, Flatten, Lrn, Softmax
 from cnnir.scalar.expr import Const, Expr, X, apply
 from cnnir.scalar.primitives import PRIMITIVES
 from cnnir.types import TensorType
+
+from .structures import structures, types
 
 finite = st.floats(allow_nan=False, width=64)
 UNARY = [c for c in OPS.values() if issubclass(c, Elementwise) and not issubclass(c, Binary | Clip)]
@@ -66,16 +73,41 @@ def steps() -> st.SearchStrategy[Op]:
     )  # fmt: skip
 
 
-def attach(graph: Graph, op: Op, inputs: list[Value], key: str | None) -> Value:
+def attach(graph: Graph, op: Op, inputs: list[Value | None], key: str | None) -> Value:
     """Add a layer with seeded weights, under its own name or under `key`."""
     name = graph.fresh(op.name)
-    parameters = op.parameters([graph.type(v) for v in inputs])
+    given = [graph.type(v) for v in inputs if v is not None]
+    op.infer(given)
+    parameters = op.parameters(given)
     weights = {role: f"{key or name}{'/' if key else '.'}{role}" for role in parameters}
     for role, parameter in parameters.items():
         if weights[role] in graph.weights and graph.weights.source(weights[role]) != Seeded(weights[role], parameter):
             weights[role] += f"/{name}"
         graph.weights[weights[role]] = Seeded(weights[role], parameter)
     return graph.add(op, inputs, name=name, weights=weights)
+
+
+@st.composite
+def structured(draw: Any) -> Graph:
+    """Graphs of every rank and dtype, with several outputs, absent inputs and opaque nodes."""
+    graph = Graph(draw(names))
+    shapes = st.sampled_from([(1, 4, 8, 8), (2, 4, 6), (1, 4, 3, 4, 5), (3, 2, 4), (4,), ()])
+    values = [graph.add_input(n, draw(st.one_of(types(), st.builds(TensorType, st.just("f32"), shapes)))) for n in draw(names_of_inputs)]
+    for _ in range(draw(st.integers(1, 8))):
+        op, given = draw(structures()), [draw(st.sampled_from(values))]
+        if isinstance(op, Opaque):
+            given = draw(st.lists(st.one_of(st.none(), st.sampled_from(values)), max_size=4))
+        try:
+            made = attach(graph, op, [] if isinstance(op, Constant) else given, draw(st.sampled_from([None, None, "conv2"])))
+            values += graph.values(made.layer)
+        except OpError:
+            continue
+    kept = draw(st.lists(st.sampled_from(values), min_size=1, max_size=3))
+    graph.results = {f"o{i}": v for i, v in enumerate(kept)}
+    return graph
+
+
+names_of_inputs = st.sampled_from([["x"], ["in", "a b"], ["relu", "x/0:1"], ["none", "f32"]])
 
 
 @st.composite
@@ -121,6 +153,29 @@ def test_parsing_what_is_printed_gives_the_same_network(graph: Graph) -> None:
     assert again == graph, text
     assert again.name == graph.name
     assert dumps(again) == dumps(cnn.parse(dumps(again)))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(structured())
+def test_every_structure_reads_back_equal(graph: Graph) -> None:
+    text = dumps(graph)
+    again = cnn.parse(text)
+    assert again == graph, text
+    assert dumps(again) == dumps(cnn.parse(dumps(again)))
+    verify(again)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(structured())
+def test_every_structure_evaluates_to_what_it_is_typed_as(graph: Graph) -> None:
+    if any(isinstance(layer.op, Opaque) for layer in graph.layers()):
+        return
+    rng = np.random.default_rng(0)
+    feeds = {n: np.asarray(rng.integers(0, 3, t.shape)).astype(t.numpy) for n, t in graph.inputs.items()}
+    found, again = evaluate(graph, feeds), evaluate(cnn.parse(dumps(graph)), feeds)
+    for name, t in graph.outputs.items():
+        assert (found[name].shape, found[name].dtype) == (t.shape, t.numpy)
+        assert found[name].tobytes() == again[name].tobytes()
 
 
 @settings(max_examples=300, deadline=None)
