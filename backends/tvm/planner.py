@@ -57,7 +57,7 @@ def _require_rules(graph: Graph) -> None:
     listing = ", ".join(f"`{layer.name}`" for layer in found)
     count = f"{len(found)} layer{'s' * (len(found) > 1)}"
     raise CnnirError(
-        Diagnostic("C0510", f"{count} cannot be compiled: {listing}", tuple(labels), help="`cnnir.evaluate` runs what has a meaning")
+        Diagnostic("C0512", f"{count} cannot be compiled: {listing}", tuple(labels), help="`cnnir.evaluate` runs what has a meaning")
     )
 
 

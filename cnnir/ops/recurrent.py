@@ -105,11 +105,11 @@ class Lstm(Recurrent):
     inputs: ClassVar[tuple[int, int]] = (1, 4)
     gates: ClassVar[int] = 4
     states: ClassVar[int] = 2
-    peephole: bool = False
+    peepholes: bool = False
 
     def parameters(self, inputs: Sequence[TensorType]) -> Mapping[str, Parameter]:
         found = dict(super().parameters(inputs))
-        if self.peephole:
+        if self.peepholes:
             found["peephole"] = Parameter((self.directions, 3 * self.hidden), inputs[0].dtype, "around_zero")
         return found
 
@@ -119,7 +119,7 @@ class Lstm(Recurrent):
         if self.bias:
             total = total + weights["bias"].reshape(2, -1).sum(axis=0)
         i, o, f, c = np.split(total, 4, axis=1)
-        of_i, of_o, of_f = np.split(weights["peephole"], 3) if self.peephole else np.zeros((3, self.hidden))
+        of_i, of_o, of_f = np.split(weights["peephole"], 3) if self.peepholes else np.zeros((3, self.hidden))
         new = _sigmoid(f + of_f * cell) * cell + _sigmoid(i + of_i * cell) * np.tanh(c)
         return [_sigmoid(o + of_o * new) * np.tanh(new), new]
 

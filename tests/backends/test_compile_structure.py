@@ -58,5 +58,5 @@ def test_outputs_nobody_reads_are_not_computed() -> None:
 
 def test_eight_bit_floats_are_stored_and_not_compiled() -> None:
     graph = cnnir.parse("network n(x: f32[1, 8]) { x -> cast(f8e4m3) -> cast(f32) }")
-    with pytest.raises(cnnir.CnnirError, match="C0510"):
+    with pytest.raises(cnnir.CnnirError, match="C0512"):
         cnnir.compile(graph)

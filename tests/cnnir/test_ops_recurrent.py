@@ -45,7 +45,7 @@ def lstm(sequence: list[Any], h: list[float], c: list[float], w: Any, r: Any, b:
 @pytest.mark.parametrize("peephole", [False, True])
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
 def test_lstm(direction: Any, peephole: bool) -> None:
-    op = Lstm(H, direction, peephole=peephole, absent=(1,))
+    op = Lstm(H, direction, peepholes=peephole, absent=(1,))
     w, dirs = weights(op), op.directions
     first = RNG.standard_normal((dirs, N, H)), RNG.standard_normal((dirs, N, H))
     every, last, cell = op.evaluate([X, *first], w)

@@ -116,7 +116,10 @@ def test_columns_are_kept_where_the_writer_made_them() -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_the_network_stays_the_same(end: str, examples: Path) -> None:
-    for text in [*texts(examples), *(entry.mend for entry in CODES.values() if entry.mend and "weights" not in entry.mend)]:
+    for text in [
+        *texts(examples),
+        *(entry.mend for entry in CODES.values() if entry.language == "cnn" and entry.mend and "weights" not in entry.mend),
+    ]:
         untidy = text.replace(" -> ", "->").replace(" = ", "=").replace("\n", end)
         done = format_text(untidy)
         assert cnn.parse(done) == cnn.parse(text)

@@ -84,7 +84,7 @@ def test_nothing_moves_past_an_opaque_node_and_one_diagnostic_refuses_its_code()
         with pytest.raises(CnnirError) as caught:
             refused()
         (found,) = caught.value.diagnostics
-        assert found.code == "C0510" and "`onnx.Foo1`" in found.message and "`onnx.Bar1`" in found.message
+        assert found.code == "C0512" and "`onnx.Foo1`" in found.message and "`onnx.Bar1`" in found.message
     with pytest.raises(CnnirError) as caught:
         cnnir.evaluate(graph, {"x": np.zeros((1, 4, 8, 8), np.float32), "none": np.zeros(2, np.int64)})
     assert [d.code for d in caught.value.diagnostics] == ["C0604"]
