@@ -60,7 +60,9 @@ def save(graph: Graph, path: str | Path) -> None:
 def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
     """Output name -> array, by the NumPy reference."""
     from cnnir.backends.reference import evaluate as run_reference
+    from cnnir.ir.limits import refuse_too_large
 
+    refuse_too_large(graph)
     return run_reference(graph, feeds)
 
 
@@ -71,10 +73,12 @@ def optimize(graph: Graph | str | Path, target: str = "llvm", place: Place = "au
     and keeps the faster. `exactness`: `exact` moves only what is equal bit for bit, `ulp` also what re-rounds.
     """
     from cnnir.backends.tvm.targets import parse_target
+    from cnnir.ir.limits import refuse_too_large
     from cnnir.passes.place import place as place_regions
 
     parse_target(target)
     network = _as_graph(graph)
+    refuse_too_large(network)  # the weights of a range may be read, and a compiler is to follow
     if place == "measure":
         return _measure(network, target, exactness)
     return place_regions(network, place=place, exactness=exactness)

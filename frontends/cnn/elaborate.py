@@ -23,6 +23,9 @@ MAX_STEPS = 1_000_000
 """Steps that blocks and repetitions may write out, counting those that add no layer."""
 
 
+MAX_BLOCKS = 1_000
+"""Blocks that are being written out at once; names of layers grow with them."""
+
 MAX_PROBLEMS = 20
 """Errors after which the rest of a file is not read."""
 
@@ -190,6 +193,8 @@ class Elaborator:
             raise refuse(
                 "C0308", f"block `{name}` is used before its definition ends", node.span, help="a block may use the blocks above it"
             )
+        if len(self._open) >= MAX_BLOCKS:
+            raise refuse("C0105", f"blocks are used inside one another more than {MAX_BLOCKS:,} deep", node.span)
         sizes = self._sizes(block, given, node.span)
         inner = Scope(f"{scope.next_name(name)}/", sizes, inputs[0])
         self._open.append(name)
