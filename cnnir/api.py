@@ -54,6 +54,8 @@ def save(graph: Graph, path: str | Path) -> None:
     """Write the network as `.cnn`, with a `.safetensors` beside it where weights are not drawn from their keys."""
     from cnnir.ir.text import save as write_graph
 
+    if Path(path).suffix != ".cnn":
+        raise CnnirError(Diagnostic("C0501", f"cannot write `{path}`: networks are written as `.cnn` only, for now"), 2)
     write_graph(graph, Path(path))
 
 
@@ -116,11 +118,14 @@ def emit(graph: Graph, form: Form, target: str = "llvm", arch: str | None = None
     return emit_form(graph, form, parse_target(target, arch), fusion)
 
 
-def load_program(path: str | Path, threads: int | None = None) -> Program:
-    """Open a compiled package without importing the compiler. Raises CnnirError. A package is code: trust its source."""
+def load_program(path: str | Path, threads: int | None = None, verify: bool = False) -> Program:
+    """Open a compiled package without importing the compiler. Raises CnnirError. A package is code: trust its source.
+
+    `verify` compares the weights with their hash too, which costs a second a GB; everything else is always compared.
+    """
     from cnnir.backends.tvm.program import load as open_program
 
-    return open_program(Path(path), threads)
+    return open_program(Path(path), threads, verify)
 
 
 def _as_graph(graph: Graph | str | Path) -> Graph:

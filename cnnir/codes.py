@@ -99,6 +99,7 @@ _FILES = {
     "C0509": Code("options that contradict each other", "An `--emit` form belongs to one kind of target."),
     "C0510": Code("too large for this machine", "Weights and tensors together need more memory than there is."),
     "C0511": Code("too large to compile", "A tensor or a weight has 2^31 or more elements; kernels count them in 32 bits."),
+    "C0512": Code("a package for another version", "Packages run on the version of TVM and the schema that they were compiled with; compile it again here."),
     "C0601": Code("inputs of a run do not match the network", "Every input of the network is given once, by its name."),
     "C0602": Code("an input array of another type", "Arrays must have the dtype and shape that the network declares."),
     "C0603": Code("reordered outputs differ", "The reordered network does not answer as the original. This is a bug: nothing was timed."),

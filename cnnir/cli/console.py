@@ -30,11 +30,15 @@ def coloured(stream: Any) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def report(diagnostics: Iterable[Diagnostic]) -> None:
-    """Render diagnostics to stderr."""
+def report(diagnostics: Sequence[Diagnostic], as_json: bool) -> None:
+    """Render diagnostics to stderr; where JSON was asked for, as a document on stdout too."""
+    from cnnir.render import as_json as plain
     from cnnir.render import render_text
 
     click.echo("\n\n".join(render_text(d, colour=coloured(sys.stderr)) for d in diagnostics), err=True)
+    if as_json:
+        emit_json("diagnostics", {"diagnostics": [plain(d) for d in diagnostics]})
+        sys.stdout.flush()
 
 
 def emit_json(kind: str, document: Mapping[str, Any]) -> None:
@@ -85,8 +89,14 @@ def load_model(path: str) -> Graph:
     from cnnir.diagnostics import CnnirError, Diagnostic
 
     if path == "-":
-        return cnnir.parse(sys.stdin.read(), "<stdin>")
-    if not Path(path).exists():
+        from cnnir.frontends.cnn.files import read_stream
+
+        return cnnir.parse(read_stream(sys.stdin.buffer, "<stdin>"), "<stdin>")
+    try:
+        missing = not Path(path).exists()
+    except (OSError, ValueError):  # too long a name, or a NUL in it
+        missing = True
+    if missing:
         raise CnnirError(Diagnostic("C0401", f"there is no file `{path}`"), exit_code=2)
     return cnnir.load(path)
 
