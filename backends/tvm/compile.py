@@ -13,6 +13,7 @@ import numpy as np
 from tvm.target import codegen
 
 from cnnir.diagnostics import CnnirError, Diagnostic
+from cnnir.files import cannot_write
 from cnnir.ir.graph import Graph
 from cnnir.ir.limits import refuse_too_large
 from cnnir.work import activation_evaluations, macs
@@ -55,8 +56,10 @@ def compile_graph(graph: Graph, spec: TargetSpec, threads: int | None = None, fu
     folder = Path(tempfile.mkdtemp(prefix="cnnir-"))
     try:
         return _built(graph, spec, threads, (found, module, target), folder)
-    except BaseException:  # an interrupt too: nobody else knows the folder
+    except BaseException as error:  # an interrupt too: nobody else knows the folder
         shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):  # the disk is full
+            raise cannot_write(folder, error) from error
         raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ HEADERS = 64 << 20
 """Bytes that standard input may hold beside the arrays of the network."""
 _UNREADABLE = (
     OSError, ValueError, EOFError, KeyError, IndexError, AttributeError, TypeError, RuntimeError, MemoryError, SyntaxError, struct.error,
-    zlib.error, zipfile.BadZipFile,
+    tokenize.TokenError, zlib.error, zipfile.BadZipFile,
 )  # fmt: skip
 """What NumPy and zipfile raise at damaged, encrypted or unknown files. NotImplementedError and RecursionError are RuntimeErrors."""
 

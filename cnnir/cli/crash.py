@@ -17,13 +17,16 @@ LARGEST_COPY = 32 << 20  # bytes; a model's text is small, its weights need not 
 
 def keep(error: Exception, arguments: list[str]) -> int:
     """Write a reproducer folder, say where it is, and return exit code 70. Whatever of that fails is left out."""
-    command = "cnnc " + shlex.join(arguments)
+    command = ("cnnc " + shlex.join(arguments)).encode(errors="backslashreplace").decode()  # names may be no UTF-8
     trace = "".join(traceback.format_exception(error))
     click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
     try:
         folder = _folder(command, trace, arguments)
     except OSError as problem:
-        click.echo(f"{trace}This is a bug in cnnir, and no folder to reproduce it could be made: {problem}; the command was:\n  {command}", err=True)
+        click.echo(
+            f"{trace}This is a bug in cnnir, and no folder to reproduce it could be made: {problem}; the command was:\n  {command}",
+            err=True,
+        )
     else:
         click.echo(f"This is a bug in cnnir. What is needed to see it again is in {folder}; the command was:\n  {command}", err=True)
     return 70

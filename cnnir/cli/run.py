@@ -21,7 +21,12 @@ Array = np.ndarray[Any, Any]
 @click.argument("model", metavar="PKG|MODEL")
 @click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE", help="A .npy for one input, or a .npz with an array an input.")
 @click.option(
-    "--random", "seed", type=click.IntRange(0), default=None, metavar="SEED", help="Draw the inputs: uniform over the declared range, else normal."
+    "--random",
+    "seed",
+    type=click.IntRange(0),
+    default=None,
+    metavar="SEED",
+    help="Draw the inputs: uniform over the declared range, else normal.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT.npz", help="Write the outputs.")
 @target_options

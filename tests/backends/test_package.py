@@ -93,7 +93,14 @@ VALUES = {
     "target": ["llvm -mcpu", "vulkan"],
     "threads": [10**9],
 }
-FITTING = {"name": ["", "x"], "versions": [{}], "calls": [[], [[]]], "cpu_features": [[]], "weights": [[]]}  # true of some package
+FITTING = {
+    "name": ["", "x"],
+    "versions": [{}],
+    "calls": [[], [[]]],
+    "cpu_features": [[]],
+    "weights": [[]],
+    "ranges": [{"x": None}],
+}  # true of some package
 
 
 def test_every_odd_value_of_a_manifest_is_found(package: Path, tmp_path: Path) -> None:
