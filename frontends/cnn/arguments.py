@@ -107,7 +107,9 @@ def _whole(value: Datum, name: str, span: Span) -> int:
 
 
 def _describe(value: Datum) -> str:
-    if isinstance(value, Word | Text):
+    if isinstance(value, Text):
+        return "quoted text"
+    if isinstance(value, Word):
         return f"the word `{value}`"
     return "a list" if isinstance(value, tuple) else f"{value:g}"
 

@@ -19,6 +19,8 @@ from .scope import Scope
 from .trampoline import run
 
 MAX_SIZE = 2**31 - 1
+MAX_RANK = 64
+"""NumPy's own limit."""
 
 
 def declare_inputs(network: ast.NetworkDeclaration, graph: Graph, scope: Scope, report: Callable[[CnnirError], None]) -> None:
@@ -38,6 +40,8 @@ def tensor_type(written: ast.TypeName) -> TensorType:
     """The type that `f32[1, 3, 8, 8]` stands for."""
     if written.dtype not in DTYPES:
         raise refuse("C0218", f"there is no element type `{written.dtype}`", written.span, help=alike(written.dtype, DTYPES))
+    if len(written.sizes) > MAX_RANK:
+        raise refuse("C0210", f"a tensor has at most {MAX_RANK} axes", written.span, f"this has {len(written.sizes)}")
     shape = tuple(_size(node) for node in written.sizes)
     if math.prod(shape) >= 2**63:
         raise refuse("C0210", "the tensor is too large: its elements do not count in 64 bits", written.span)

@@ -42,3 +42,20 @@ def test_weights_that_cannot_be_reached_are_refused(tmp_path: Path) -> None:
         with pytest.raises(CnnirError) as caught:
             cnn.load(tmp_path / "n.cnn")
         assert caught.value.diagnostics[0].code == "C0401"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "at", "help"),
+    [
+        ("network n(x: f32[1, 8]) { x -> RELU }", "C0211", "RELU", "did you mean `relu`?"),
+        ("network n(x: F32[1, 8]) { x -> relu }", "C0218", "F32[1, 8]", "did you mean `f32`?"),
+        ("block f(a, a) = fc(a)\nnetwork n(x: f32[1, 8]) { x -> relu }", "C0306", "a", None),
+        (f"network n(x: f32[{', '.join('1' * 65)}]) {{ x }}", "C0210", f"f32[{', '.join('1' * 65)}]", None),
+        ('network n(x: f32[1, 8]) { x -> fc(2, name="") }', "C0306", 'name=""', None),
+    ],
+)
+def test_small_mistakes_are_named_where_they_are(text: str, code: str, at: str, help: str | None) -> None:
+    with pytest.raises(CnnirError) as caught:
+        cnn.parse(text)
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.labels[0].span.text) == (code, at) and found.help == help
