@@ -57,7 +57,7 @@ _OPS = {
     "C0205": Code("wrong element type", "The layer computes in floating point, or needs inputs of one type.", _network("x -> sigmoid", "i8[1, 8]"), _network("x -> relu", "i8[1, 8]")),
     "C0206": _fix("an attribute out of its bounds", "A kernel or stride of 0, a negative pad, a `clip` whose `lo` is above its `hi`, and the like.", "x -> clip(6, 0)", "x -> clip(0, 6)"),
     "C0207": _fix("channels do not divide into groups", "Both channel counts of a grouped convolution must be multiples of `groups`.", "x -> conv(6, 3, groups=4)", "x -> conv(8, 3, groups=4)"),
-    "C0208": _fix("an average over nothing", "An average-pool window lies in the padding altogether.", "x -> avgpool(1, pad=1)", "x -> avgpool(1, pad=1, count_include_pad=on)"),
+    "C0208": _fix("a window over nothing", "A pool's window lies in the padding altogether.", "x -> avgpool(1, pad=1)", "x -> avgpool(1, pad=1, count_include_pad=on)"),
     "C0209": _fix("no such axis", "The axis is outside the input's rank.", "x -> softmax(axis=4)", "x -> softmax(axis=3)"),
     "C0210": Code("a size out of its bounds", "A tensor's size is not between 1 and 2^31-1, or too large to count.", _network("x -> relu", "f32[1, 0]"), _network("x -> relu", "f32[1, 1]")),
     "C0211": _fix("no such layer or function", "The name is no op of the language, no block and no activation defined above.", "x -> reluu", "x -> relu"),

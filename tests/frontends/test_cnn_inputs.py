@@ -51,6 +51,12 @@ def test_weights_that_cannot_be_reached_are_refused(tmp_path: Path) -> None:
         ("network n(x: F32[1, 8]) { x -> relu }", "C0218", "F32[1, 8]", "did you mean `f32`?"),
         ("block f(a, a) = fc(a)\nnetwork n(x: f32[1, 8]) { x -> relu }", "C0306", "a", None),
         (f"network n(x: f32[{', '.join('1' * 65)}]) {{ x }}", "C0210", f"f32[{', '.join('1' * 65)}]", None),
+        (
+            "network n(x: f32[1, 8, 9, 9]) { x -> maxpool(2, pad=2) }",
+            "C0208",
+            "maxpool(2, pad=2)",
+            "use a smaller pad: less than the kernel",
+        ),
         ('network n(x: f32[1, 8]) { x -> fc(2, name="") }', "C0306", 'name=""', None),
     ],
 )
