@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from cnnir.files import cannot_write
 
@@ -68,4 +68,4 @@ def _text(old: TextIO | None, descriptor: int, essential: bool) -> TextIO:
         old.flush()
     raw = _Guarded(descriptor, essential)
     encoding, errors = (old.encoding, old.errors) if old is not None else ("utf-8", "backslashreplace")
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, line_buffering=not essential or raw.isatty())
+    return io.TextIOWrapper(io.BufferedWriter(cast("io.RawIOBase", raw)), encoding, errors, line_buffering=not essential or raw.isatty())

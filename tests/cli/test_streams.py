@@ -17,10 +17,13 @@ TEXT = "network n(x: f32[1, 8]) { x -> relu }\n"
 CLI = "import sys\nfrom cnnir.cli import main\nmain(sys.argv[1:])"
 
 
-def run(*arguments: object, before: Callable[[], object] | None = None, stdout: int = subprocess.PIPE, code: str = CLI, **options: object):
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], stdout=stdout, stderr=subprocess.PIPE, preexec_fn=before, check=False, **options
-    )  # type: ignore[call-overload]
+def run(
+    *arguments: object, before: Callable[[], object] | None = None, stdout: int = subprocess.PIPE, code: str = CLI,
+    input: bytes | None = None, env: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[bytes]:  # fmt: skip
+    """A process of `cnnc`; `before` is called in it before Python starts."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, preexec_fn=before, check=False, input=input, env=env)
 
 
 @pytest.fixture
