@@ -61,13 +61,17 @@ def save(graph: Graph, path: str | Path) -> None:
     """Write the network as `.cnn`, with a `.safetensors` beside it where weights are not drawn from their keys."""
     from cnnir.ir.text import save as write_graph
 
+    if Path(path).suffix != ".cnn":
+        raise CnnirError(Diagnostic("C0501", f"cannot write `{path}`: networks are written as `.cnn` only, for now"), 2)
     write_graph(graph, Path(path))
 
 
 def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
     """Output name -> array, by the NumPy reference."""
     from cnnir.backends.reference import evaluate as run_reference
+    from cnnir.ir.limits import refuse_too_large
 
+    refuse_too_large(graph)
     return run_reference(graph, feeds)
 
 
@@ -78,10 +82,12 @@ def optimize(graph: Graph | str | Path, target: str = "llvm", place: Place = "au
     and keeps the faster. `exactness`: `exact` moves only what is equal bit for bit, `ulp` also what re-rounds.
     """
     from cnnir.backends.tvm.targets import parse_target
+    from cnnir.ir.limits import refuse_too_large
     from cnnir.passes.place import place as place_regions
 
     parse_target(target)
     network = _as_graph(graph)
+    refuse_too_large(network)  # the weights of a range may be read, and a compiler is to follow
     if place == "measure":
         return _measure(network, target, exactness)
     return place_regions(network, place=place, exactness=exactness)
@@ -119,11 +125,14 @@ def emit(graph: Graph, form: Form, target: str = "llvm", arch: str | None = None
     return emit_form(graph, form, parse_target(target, arch), fusion)
 
 
-def load_program(path: str | Path, threads: int | None = None) -> Program:
-    """Open a compiled package without importing the compiler. Raises CnnirError. A package is code: trust its source."""
+def load_program(path: str | Path, threads: int | None = None, verify: bool = False) -> Program:
+    """Open a compiled package without importing the compiler. Raises CnnirError. A package is code: trust its source.
+
+    `verify` compares the weights with their hash too, which costs a second a GB; everything else is always compared.
+    """
     from cnnir.backends.tvm.program import load as open_program
 
-    return open_program(Path(path), threads)
+    return open_program(Path(path), threads, verify)
 
 
 def _as_graph(graph: Graph | str | Path) -> Graph:

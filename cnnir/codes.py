@@ -59,7 +59,7 @@ _OPS = {
     "C0205": Code("wrong element type", "The layer computes in floating point, or needs inputs of one type.", _network("x -> sigmoid", "i8[1, 8]"), _network("x -> relu", "i8[1, 8]")),
     "C0206": _fix("an attribute out of its bounds", "A kernel or stride of 0, a negative pad, a `clip` whose `lo` is above its `hi`, and the like.", "x -> clip(6, 0)", "x -> clip(0, 6)"),
     "C0207": _fix("channels do not divide into groups", "Both channel counts of a grouped convolution must be multiples of `groups`.", "x -> conv(6, 3, groups=4)", "x -> conv(8, 3, groups=4)"),
-    "C0208": _fix("an average over nothing", "An average-pool window lies in the padding altogether.", "x -> avgpool(1, pad=1)", "x -> avgpool(1, pad=1, count_include_pad=on)"),
+    "C0208": _fix("a window over nothing", "A pool's window lies in the padding altogether.", "x -> avgpool(1, pad=1)", "x -> avgpool(1, pad=1, count_include_pad=on)"),
     "C0209": _fix("no such axis", "The axis is outside the input's rank.", "x -> softmax(axis=4)", "x -> softmax(axis=3)"),
     "C0210": Code("a size out of its bounds", "A tensor's size is not between 1 and 2^31-1, or too large to count.", _network("x -> relu", "f32[1, 0]"), _network("x -> relu", "f32[1, 1]")),
     "C0211": _fix("no such layer or function", "The name is no op of the language, no block and no activation defined above.", "x -> reluu", "x -> relu"),
@@ -85,7 +85,7 @@ _GRAPH = {
     "C0306": _fix("a name is taken", "Names of values, layers, blocks and activations are given once; names of ops are taken.", "x = x -> relu", "y = x -> relu"),
     "C0307": Code("no such network", "The text defines no network, or none of the name asked for.", "block b = relu\n", "block b = relu\nnetwork n(x: f32[1, 8]) { x -> b }\n"),
     "C0308": _fix("a block uses itself", "A block may use the blocks above it only.", "x -> b", "x -> b", "block b = relu -> b\n", "block b = relu\n"),
-    "C0309": Code("a range that is empty", "An input's range goes from its least to its greatest value.", "network n(x: f32[1, 8] in [1, 0]) { x -> relu }\n", "network n(x: f32[1, 8] in [0, 1]) { x -> relu }\n"),
+    "C0309": Code("not a range of the input", "An input's range goes from its least to its greatest value, both finite and of its element type.", "network n(x: f32[1, 8] in [1, 0]) { x -> relu }\n", "network n(x: f32[1, 8] in [0, 1]) { x -> relu }\n"),
 }  # fmt: skip
 
 _FILES = {
@@ -105,6 +105,9 @@ _FILES = {
     "C0509": Code("options that contradict each other", "An `--emit` form belongs to one kind of target."),
     "C0510": Code("no such pass", "The name in a pipeline is none of the passes.", "place,dcee", "place,dce", "pipeline"),
     "C0511": Code("no such option of a pass", "A pass has no option of this name, or the option cannot have this value.", "place{place=allways}", "place{place=always}", "pipeline"),
+    "C0513": Code("too large for this machine", "Weights and tensors together need more memory than there is."),
+    "C0514": Code("too large to compile", "A tensor or a weight has 2^31 or more elements; kernels count them in 32 bits."),
+    "C0515": Code("a package for another version", "Packages run on the version of TVM and the schema that they were compiled with; compile it again here."),
     "C0601": Code("inputs of a run do not match the network", "Every input of the network is given once, by its name."),
     "C0602": Code("an input array of another type", "Arrays must have the dtype and shape that the network declares."),
     "C0603": Code("reordered outputs differ", "The reordered network does not answer as the original. This is a bug: nothing was timed."),

@@ -72,6 +72,11 @@ class TensorType:
         return self.dtype in ("f16", "f32", "f64", "bf16")
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the elements are integers or truth values; 8-bit floats are neither whole nor `is_float`: they only store."""
+        return self.dtype == "bool" or self.dtype[0] in "iu"
+
+    @property
     def channels(self) -> int:
         """Size of axis 1, or 1 where there is none."""
         return self.shape[1] if self.rank > 1 else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -12,10 +13,13 @@ import numpy as np
 from tvm.target import codegen
 
 from cnnir.diagnostics import CnnirError, Diagnostic
+from cnnir.files import cannot_write
 from cnnir.ir.graph import Graph
+from cnnir.ir.limits import refuse_too_large
 from cnnir.work import activation_evaluations, macs
 
 from .build import build_llvm, export
+from .concats import narrow_concats
 from .cpu import FEATURES, kernel_flags
 from .cuda_build import CudaBuild, build_cuda
 from .cuda_program import CUBIN, PTX, SOURCE
@@ -35,7 +39,9 @@ if TYPE_CHECKING:
 
 
 def lower(graph: Graph, spec: TargetSpec, fusion: Fusion = "full") -> tuple[Plan, tvm.IRModule, Any]:
-    """The plan, the Relax module and the TVM target of a network."""
+    """The plan, the Relax module and the TVM target of a network; raises CnnirError for one too large."""
+    refuse_too_large(graph)
+    graph = narrow_concats(graph)
     if spec.kind == "cuda":
         found = plan(graph, "cuda", 1, fusion)
         return found, relax_module(found), None
@@ -48,6 +54,18 @@ def compile_graph(graph: Graph, spec: TargetSpec, threads: int | None = None, fu
     """Compile a network; raises CnnirError (exit code 3) where a tool-chain is missing."""
     found, module, target = lower(graph, spec, fusion)
     folder = Path(tempfile.mkdtemp(prefix="cnnir-"))
+    try:
+        return _built(graph, spec, threads, (found, module, target), folder)
+    except BaseException as error:  # an interrupt too: nobody else knows the folder
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):  # the disk is full
+            raise cannot_write(folder, error) from error
+        raise
+
+
+def _built(graph: Graph, spec: TargetSpec, threads: int | None, lowered: tuple[Plan, tvm.IRModule, Any], folder: Path) -> Program:
+    """The program of a lowered network, with its library in `folder`, which goes when the program does."""
+    found, module, target = lowered
     library = folder / "library.so"
     files: dict[str, bytes] = {}
     features: tuple[str, ...] = ()

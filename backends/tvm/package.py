@@ -1,9 +1,9 @@
 """Packages on disk: a folder with library, weights and manifest.
 
     model.cnnpkg/
-        manifest.json    target, threads, types, counted work, versions, SHA-256 and place of everything else
-        library.so       the network's code
-        weights.bin      packed weights at 64-byte offsets, mapped when loaded, never copied
+        manifest.json           target, threads, types, counted work, versions, SHA-256 and place of everything else
+        library-<hash>.so       the network's code; named by content, because a process loads a name only once
+        weights.bin             packed weights at 64-byte offsets, mapped when loaded, never copied
 
 A package is code: loading one runs it. Hashes find damage, not malice; load only what you trust.
 """
@@ -11,27 +11,30 @@ A package is code: loading one runs it. Hashes find damage, not malice; load onl
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnnir.diagnostics import CnnirError, Diagnostic
-from cnnir.types import TensorType
+from cnnir.files import cannot_write
 
 from .cpu import check_cpu
-from .manifest import Manifest, Work
+from .manifest import Manifest
+from .manifest_json import Document, Entry, OtherSchema, from_json, to_json, type_of
 from .runner import ALIGNMENT
 
 Array = np.ndarray[Any, Any]
-SCHEMA = 1
-LIBRARY, WEIGHTS, MANIFEST = "library.so", "weights.bin", "manifest.json"
+WEIGHTS, MANIFEST = "weights.bin", "manifest.json"
+LARGEST_MANIFEST = 256 << 20
+"""Bytes; a million kernel calls take less."""
+RUNTIME = ("apache-tvm", "apache-tvm-ffi")
+"""What compiled code and this process must agree on to the letter: neither promises a stable binary interface."""
 
 
 @dataclass(frozen=True)
@@ -45,83 +48,159 @@ class Contents:
 
 
 def write(path: Path, contents: Contents) -> None:
-    """Write a package, all of it or nothing: it is made beside `path` and renamed. Replaces a package that is there."""
-    if path.exists() and not (path / MANIFEST).is_file():
-        raise CnnirError(Diagnostic("C0501", f"`{path}` exists and is not a package", help="choose another path"), exit_code=2)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    """Write a package, all of it or nothing: it is made beside `path` and renamed. Replaces a package that is there.
+
+    Raises CnnirError (exit code 2) where it cannot be, and where something else is there.
+    """
     try:
-        shutil.copyfile(contents.library, folder / LIBRARY)
-        entries = _write_weights(contents.constants, folder / WEIGHTS)
-        for name, content in contents.files.items():
-            (folder / name).write_bytes(content)
-        hashes = {p.name: _sha256(p) for p in sorted(folder.iterdir())}
-        (folder / MANIFEST).write_text(json.dumps(_to_json(contents.manifest, entries, hashes), indent=1) + "\n")
-        folder.chmod(0o755)
-        _replace(folder, path)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        _check_place(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".cnnir-", dir=path.parent))
+        try:
+            _fill(folder, contents)
+            folder.chmod(0o755)
+            _replace(folder, path)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+    except (OSError, RuntimeError, ValueError) as error:
+        raise cannot_write(path, error) from error
+
+
+def _check_place(path: Path) -> None:
+    if path.is_symlink() and not path.exists():
+        raise _taken(path, "is a link to nothing")
+    if path.exists() and not is_package(path):
+        raise _taken(path, "exists and is not a package")
+    inside = next((parent for parent in path.resolve().parents if is_package(parent)), None)
+    if inside is not None:
+        raise _taken(path, f"lies inside the package `{inside}`")
+
+
+def is_package(path: Path) -> bool:
+    """Whether a folder looks like a package."""
+    return (path / MANIFEST).is_file() and (path / WEIGHTS).is_file()
+
+
+def _taken(path: Path, why: str) -> CnnirError:
+    return CnnirError(Diagnostic("C0501", f"`{path}` {why}", help="choose another path"), exit_code=2)
+
+
+def _fill(folder: Path, contents: Contents) -> None:
+    """Write all files of a package, the manifest last."""
+    library = f"library-{_sha256(contents.library)[:16]}.so"
+    shutil.copyfile(contents.library, folder / library)
+    entries = _write_weights(contents.constants, folder / WEIGHTS)
+    for name, content in contents.files.items():
+        (folder / name).write_bytes(content)
+    hashes = {p.name: _sha256(p) for p in sorted(folder.iterdir())}
+    (folder / MANIFEST).write_text(to_json(Document(contents.manifest, library, entries, hashes)))
 
 
 def _replace(folder: Path, path: Path) -> None:
+    """Rename `folder` to `path`; a package that is there goes only when the new one has its place."""
+    path = path.resolve()
     if not path.exists():
         folder.rename(path)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent)) / "package"
-    path.rename(old)
-    folder.rename(path)
-    shutil.rmtree(old.parent)
-
-
-def read(path: Path, threads: int | None = None) -> Contents:
-    """Open a package; raises CnnirError where it is damaged, or (exit code 3) made for another CPU."""
+    aside = Path(tempfile.mkdtemp(prefix=".cnnir-", dir=path.parent))
+    old = aside / "package"
     try:
-        document = json.loads((path / MANIFEST).read_text())
-        manifest, entries, hashes = _from_json(document, threads)
+        path.rename(old)
+        folder.rename(path)
+    except BaseException:  # an interrupt too
+        if old.exists() and not path.exists():
+            old.rename(path)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def read(path: Path, threads: int | None = None, verify: bool = False) -> Contents:
+    """Open a package; raises CnnirError where it is damaged, or (exit code 3) made for another CPU or version.
+
+    `verify` hashes the weights too, which costs a second a GB.
+    """
+    try:
+        document = from_json(_read_manifest(path / MANIFEST))
+        manifest = document.manifest
         check_cpu(manifest.cpu_features, path)
-        _check_files(path, hashes)
-        weights = _map_weights(path / WEIGHTS, entries)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CnnirError(
-            Diagnostic("C0503", f"`{path}` is not a package that can be run", notes=(str(error),), help="compile it again")
-        ) from error
-    extra = {n: (path / n).read_bytes() for n in hashes if n not in (LIBRARY, WEIGHTS)}
-    return Contents(manifest, path / LIBRARY, weights, extra)
+        _check_versions(manifest.versions, path)
+        _check_files(path, document, verify)
+        weights = _map_weights(path / WEIGHTS, document.weights)
+        extra = {n: (path / n).read_bytes() for n in document.hashes if n not in (document.library, WEIGHTS)}
+    except OtherSchema as error:
+        raise _other_version(path, str(error)) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(path, error) from error
+    manifest = manifest if threads is None else replace(manifest, threads=threads)
+    return Contents(manifest, path / document.library, weights, extra)
 
 
-def _check_files(path: Path, hashes: Mapping[str, str]) -> None:
-    """Every file is there and unchanged. Weights are checked by size alone, when mapped: hashing them costs a second a GB."""
-    for name in {LIBRARY, WEIGHTS, *hashes}:
+def damaged(path: Path, error: Exception) -> CnnirError:
+    """The diagnostic for a package that is not what was saved."""
+    return CnnirError(Diagnostic("C0503", f"`{path}` is not a package that can be run", notes=(str(error),), help="compile it again"))
+
+
+def _read_manifest(path: Path) -> str:
+    if not path.is_file():  # nor a FIFO, which nobody may ever write into
+        raise ValueError(f"{path.name} is missing")
+    if path.stat().st_size > LARGEST_MANIFEST:
+        raise ValueError(f"{path.name} is larger than any manifest")
+    return path.read_text(encoding="utf-8")
+
+
+def _check_versions(versions: Mapping[str, str], path: Path) -> None:
+    """Raise CnnirError (exit code 3) unless the package was compiled with what is installed here."""
+    differ = [f"{p} {versions.get(p, 'of no known version')}, here {v}" for p in RUNTIME if versions.get(p) != (v := _installed(p))]
+    if differ:
+        raise _other_version(path, f"it was compiled with {'; '.join(differ)}")
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _other_version(path: Path, note: str) -> CnnirError:
+    return CnnirError(
+        Diagnostic("C0515", f"`{path}` was compiled for another version", notes=(note,), help="compile it again here"), exit_code=3
+    )
+
+
+def _check_files(path: Path, document: Document, verify: bool) -> None:
+    """Every file is there and unchanged. Weights are checked by size alone, when mapped, unless `verify` is set."""
+    for name in {document.library, WEIGHTS, *document.hashes}:
         if name != Path(name).name:
             raise ValueError(f"the manifest names a file outside the package: {name}")
         if not (path / name).is_file():
             raise ValueError(f"{name} is missing")
-        if name != WEIGHTS and _sha256(path / name) != hashes[name]:
+        if (name != WEIGHTS or verify) and _sha256(path / name) != document.hashes.get(name):
             raise ValueError(f"{name} is not the file that was saved")
 
 
-def _write_weights(constants: Sequence[Array], path: Path) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = []
+def _write_weights(constants: Sequence[Array], path: Path) -> tuple[Entry, ...]:
+    entries: list[Entry] = []
     with path.open("wb") as file:
         for array in constants:
             file.write(b"\0" * (-file.tell() % ALIGNMENT))
-            entries.append({"offset": file.tell(), "shape": list(array.shape), "dtype": str(array.dtype)})
-            file.write(np.ascontiguousarray(array).data)
-    return entries
+            entries.append(Entry(file.tell(), type_of(array)))
+            file.write(np.ascontiguousarray(array).view(np.uint8).data)
+    return tuple(entries)
 
 
-def _map_weights(path: Path, entries: list[dict[str, Any]]) -> list[Array]:
+def _map_weights(path: Path, entries: Sequence[Entry]) -> list[Array]:
     """Weights as views of one mapping. Mode "c": DLPack refuses read-only memory, and nothing reaches the disk."""
     size = path.stat().st_size
     arrays: list[Array] = []
     memory = np.memmap(path, np.uint8, mode="c") if size else np.empty(0, np.uint8)
     for entry in entries:
-        shape, dtype = entry["shape"], np.dtype(entry["dtype"])
-        length, offset = math.prod(shape) * dtype.itemsize, entry["offset"]
-        if dtype.hasobject or min(shape, default=0) < 0 or offset < 0 or offset % ALIGNMENT or offset + length > size:
+        end = entry.offset + entry.type.bytes
+        if entry.offset % ALIGNMENT or end > size:
             raise ValueError(f"{path.name} does not hold what the manifest says")
-        arrays.append(memory[offset : offset + length].view(dtype).reshape(shape))
+        arrays.append(memory[entry.offset : end].view(entry.type.numpy).reshape(entry.type.shape))
     return arrays
 
 
@@ -131,26 +210,3 @@ def _sha256(path: Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
         return digest.hexdigest()
-
-
-def _to_json(manifest: Manifest, entries: list[dict[str, Any]], hashes: Mapping[str, str]) -> dict[str, Any]:
-    document = asdict(manifest)
-    for ports in ("inputs", "outputs"):
-        document[ports] = {n: {"dtype": t.dtype, "shape": list(t.shape)} for n, t in getattr(manifest, ports).items()}
-    return {"schema": SCHEMA, **document, "weights": entries, "sha256": dict(hashes)}
-
-
-def _from_json(document: dict[str, Any], threads: int | None) -> tuple[Manifest, list[dict[str, Any]], dict[str, str]]:
-    if document["schema"] != SCHEMA:
-        raise ValueError(f"schema {document['schema']}, this cnnir reads {SCHEMA}")
-
-    def ports(key: str) -> dict[str, TensorType]:
-        return {n: TensorType(v["dtype"], tuple(v["shape"])) for n, v in document[key].items()}
-
-    manifest = Manifest(
-        document["name"], document["target"], threads or int(document["threads"]), ports("inputs"), ports("outputs"),
-        Work(**document["work"]), document["versions"],
-        {n: None if r is None else (float(r[0]), float(r[1])) for n, r in document["ranges"].items()},
-        tuple(tuple(call) for call in document["calls"]), tuple(document["cpu_features"]),
-    )  # fmt: skip
-    return manifest, document["weights"], document["sha256"]

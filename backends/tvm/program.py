@@ -15,7 +15,7 @@ from cnnir.types import TensorType
 
 from . import package
 from .manifest import Manifest, Work
-from .runner import Machine, as_tensor
+from .runner import Machine, RuntimeMissing, as_tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -72,18 +72,29 @@ class Program:
         return self._machine
 
     def _open(self) -> Machine:
-        if not self.manifest.target.startswith("cuda"):
-            return Machine(self.library, self.manifest.threads)
-        from .cuda_program import open_machine
+        try:
+            if self.manifest.target.startswith("cuda"):
+                from .cuda_program import open_machine
 
-        return open_machine(self.library, self.manifest.threads, self.files)
+                machine = open_machine(self.library, self.manifest.threads, self.files)
+            else:
+                machine = Machine(self.library, self.manifest.threads)
+        except RuntimeMissing as error:
+            raise CnnirError(Diagnostic("C0515", "TVM's runtime is not installed", notes=(str(error),)), 3) from error
+        except (OSError, RuntimeError, AttributeError) as error:  # gone, or no library, or not one of ours
+            raise package.damaged(self.library.parent, error) from error
+        count = len(self.inputs) + len(self.constants)
+        if machine.arity != count:
+            machine.close()
+            raise package.damaged(self.library.parent, ValueError(f"the library takes {machine.arity} tensors, the manifest has {count}"))
+        return machine
 
     def arguments(self, feeds: Mapping[str, Array]) -> list[Any]:
         """The tensors `main` takes: feeds in the order of the inputs, then the weights."""
         self._check(feeds)
         if self._weights is None:
             self._weights = [as_tensor(c) for c in self.constants]
-        return [*(as_tensor(np.ascontiguousarray(feeds[name])) for name in self.inputs), *self._weights]
+        return [*(as_tensor(np.asarray(feeds[name], order="C")) for name in self.inputs), *self._weights]
 
     def _check(self, feeds: Mapping[str, Array]) -> None:
         found: list[Diagnostic] = []
@@ -113,7 +124,10 @@ class Program:
         package.write(Path(path), package.Contents(self.manifest, self.library, self.constants, self.files))
 
 
-def load(path: Path, threads: int | None = None) -> Program:
-    """Open a package; raises CnnirError where it is damaged, or (exit code 3) made for another CPU."""
-    found = package.read(path, threads)
+def load(path: Path, threads: int | None = None, verify: bool = False) -> Program:
+    """Open a package; raises CnnirError where it is damaged, or (exit code 3) made for another CPU or version.
+
+    `verify` hashes the weights too.
+    """
+    found = package.read(path, threads, verify)
     return Program(found.manifest, found.library, found.constants, found.files)

@@ -159,6 +159,8 @@ class Machine:
             self._runner.shutdown()
             raise
         self._main = self._virtual_machine["main"]
+        self.arity = int(self._virtual_machine["get_function_arity"]("main"))
+        """How many tensors `main` takes."""
 
     def run(self, arguments: Sequence[tvm_ffi.Tensor]) -> list[np.ndarray]:
         """Call `main`; one array per result, in order."""

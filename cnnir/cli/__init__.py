@@ -50,7 +50,7 @@ class _Verbs(click.Group):
         except CnnirError as error:
             from .console import report
 
-            report(error.diagnostics, ctx.params["form"])
+            report(error.diagnostics, ctx.params["form"], bool(ctx.obj))
             return error.exit_code
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
@@ -99,29 +99,52 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run `cnnc` and end the process.
 
     Exit codes: 0 ok, 1 model rejected or verification mismatch, 2 usage, 3 target or tool-chain unavailable,
-    70 internal error, 130 interrupted.
+    70 internal error, 130 interrupted, 143 terminated.
     """
+    from . import signals, streams
+
+    streams.guard()
+    signals.catch()
     sys.exit(run_command(sys.argv[1:] if arguments is None else arguments))
 
 
 def run_command(arguments: list[str]) -> int:
     """Run `cnnc` with these arguments and return its exit code."""
+    from . import signals, streams
+
     try:
-        outcome = cnnc.main(arguments, prog_name="cnnc", standalone_mode=False)
-        return outcome if isinstance(outcome, int) else 0
-    except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
-        return 130
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader went away, as `head` does: nothing is wrong
+        return _run(arguments)
+    except (click.exceptions.Abort, KeyboardInterrupt, signals.Ended):
+        return _interrupted(signals.exit_code() or 130)
+    except (streams.ReaderGone, BrokenPipeError):
         return 0
     except Exception as error:
+        code = signals.exit_code()
+        if code is not None:
+            return _interrupted(code)
         from .crash import keep
 
         return keep(error, arguments)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a verb; what the user did wrong is reported."""
+    from cnnir.diagnostics import CnnirError
+
+    try:
+        outcome = cnnc.main(arguments, prog_name="cnnc", standalone_mode=False, obj="--json" in arguments)
+        sys.stdout.flush()  # here, where what goes wrong is told
+        return outcome if isinstance(outcome, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except CnnirError as error:  # before the group knows its --format, or with none of its verbs at work
+        from .console import report
+
+        report(error.diagnostics, as_json="--json" in arguments)
+        return error.exit_code
+
+
+def _interrupted(code: int) -> int:
+    click.echo("interrupted", err=True)
+    return code

@@ -39,9 +39,11 @@ def command(
     """
     import cnnir
 
+    if emit is None and (output is None or str(output) == "-"):
+        raise click.UsageError("say where the package goes: -o OUT" + (" (a package is a folder)" if output else ""))
+    if emit is not None and as_json:
+        raise click.UsageError("--emit prints a text: --json does not go with it")
     graph = load_model(model)
-    if emit is None and output is None:
-        raise click.UsageError("say where the package goes: -o OUT")
     done = cnnir.optimize(graph, target=target, place=place, exactness=exactness)  # type: ignore[arg-type]  # click checked the choice
     if emit is not None:
         _print_form(cnnir.emit(done.graph, emit, target, arch, fusion), output)  # type: ignore[arg-type]

@@ -31,11 +31,15 @@ def coloured(stream: Any) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def report(diagnostics: Iterable[Diagnostic], form: str = "text") -> None:
-    """Render diagnostics to stderr: as text, json, or GitHub annotations."""
+def report(diagnostics: Sequence[Diagnostic], form: str = "text", as_json: bool = False) -> None:
+    """Render diagnostics to stderr as text, json or GitHub annotations; where a verb was to answer in JSON, as a document on stdout too."""
+    from cnnir.render import as_json as plain
     from cnnir.render import render_as
 
     click.echo(render_as(diagnostics, form, colour=coloured(sys.stderr)), err=True)
+    if as_json:
+        emit_json("diagnostics", {"diagnostics": [plain(d) for d in diagnostics]})
+        sys.stdout.flush()
 
 
 def emit_json(kind: str, document: Mapping[str, Any]) -> None:
@@ -89,8 +93,14 @@ def load_model(path: str) -> Graph:
     from cnnir.diagnostics import CnnirError, Diagnostic
 
     if path == "-":
-        return cnnir.parse(sys.stdin.read(), "<stdin>", _given_shapes())
-    if not Path(path).exists():
+        from cnnir.frontends.cnn.files import read_stream
+
+        return cnnir.parse(read_stream(sys.stdin.buffer, "<stdin>"), "<stdin>", _given_shapes())
+    try:
+        missing = not Path(path).exists()
+    except (OSError, ValueError):  # too long a name, or a NUL in it
+        missing = True
+    if missing:
         raise CnnirError(Diagnostic("C0401", f"there is no file `{path}`"), exit_code=2)
     return cnnir.load(path, _given_shapes())
 

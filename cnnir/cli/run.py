@@ -6,11 +6,12 @@ import io
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 import numpy as np
 
+from .arrays import read_arrays
 from .console import emit_json, json_option, load_model, shape_option, target_options, threads_option
 
 Array = np.ndarray[Any, Any]
@@ -21,11 +22,17 @@ Array = np.ndarray[Any, Any]
 @shape_option
 @click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE", help="A .npy for one input, or a .npz with an array an input.")
 @click.option(
-    "--random", "seed", type=int, default=None, metavar="SEED", help="Draw the inputs: uniform over the declared range, else normal."
+    "--random",
+    "seed",
+    type=click.IntRange(0),
+    default=None,
+    metavar="SEED",
+    help="Draw the inputs: uniform over the declared range, else normal.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT.npz", help="Write the outputs.")
 @target_options
 @threads_option
+@click.option("--verify", is_flag=True, help="Compare a package's weights with their hash first.")
 @json_option
 def command(
     model: str,
@@ -35,6 +42,7 @@ def command(
     target: str,
     arch: str | None,
     threads: int | None,
+    verify: bool,
     as_json: bool,
 ) -> None:
     """Run a compiled package (no compiler is loaded) or a MODEL (compiled first, as it is written).
@@ -46,8 +54,10 @@ def command(
     """
     import cnnir
 
-    if Path(model).is_dir():
-        program = cnnir.load_program(model, threads)
+    if as_json and str(output) == "-":
+        raise click.UsageError("-o - and --json both want standard output")
+    if _is_folder(model):
+        program = cnnir.load_program(model, threads, verify)
     else:
         program = cnnir.compile(load_model(model), target, arch=arch, threads=threads)
     if seed is None and not inputs:
@@ -56,7 +66,7 @@ def command(
 
     feeds = random_feeds(program.inputs, program.manifest.ranges, seed) if seed is not None else {}
     for given in inputs:
-        feeds.update(_read(given, list(program.inputs)))
+        feeds.update(read_arrays(given, program.inputs))
     outputs = program(feeds)
     if output is not None:
         _write(output, outputs)
@@ -67,24 +77,17 @@ def command(
             click.echo(f"{name}: {array.dtype}{list(array.shape)}, {_summary(array)}")
 
 
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def _summary(array: Array) -> str:
     if array.size == 0:
         return "empty"
     return f"least {array.min():.6g} at {int(array.argmin())}, greatest {array.max():.6g} at {int(array.argmax())}"
-
-
-def _read(given: str, names: list[str]) -> Mapping[str, Array]:
-    """The arrays of `[NAME=]FILE`; pickles are refused, so reading never runs code."""
-    name, _, path = given.rpartition("=") if "=" in given and not Path(given).exists() else ("", "", given)
-    try:
-        loaded = cast("Array | Mapping[str, Array]", np.load(sys.stdin.buffer if path == "-" else path, allow_pickle=False))
-        if isinstance(loaded, Mapping):
-            return dict(loaded)
-        if not name and len(names) != 1:
-            raise click.UsageError(f"the network has several inputs: say which, --input NAME={path} ({', '.join(names)})")
-        return {name or names[0]: loaded}
-    except (OSError, ValueError, EOFError) as error:
-        raise click.UsageError(f"cannot read `{path}` as .npy or .npz: {error}") from error
 
 
 def _write(path: Path, outputs: Mapping[str, Array]) -> None:

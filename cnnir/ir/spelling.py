@@ -12,7 +12,7 @@ from cnnir.ops.base import Op, PerAxis
 from cnnir.ops.convolution import Conv
 from cnnir.scalar.expr import Const, Expr, Var, fold
 from cnnir.scalar.primitives import Primitive
-from cnnir.types import TensorType
+from cnnir.types import DTYPES, TensorType
 
 KEYWORDS = frozenset({"network", "block", "activation", "weights", "return", "in", "none"})
 _BARE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(\.[A-Za-z_][A-Za-z_0-9]*)*")
@@ -22,7 +22,7 @@ _UNARY, _ATOM = 3, 4
 
 def name(text: str) -> str:
     """A name, in quotes where it needs them."""
-    return text if _BARE.fullmatch(text) and text not in KEYWORDS and len(text) < 1000 else quoted(text)
+    return text if _BARE.fullmatch(text) and text not in KEYWORDS and text not in DTYPES and len(text) < 1000 else quoted(text)
 
 
 def quoted(text: str) -> str:
@@ -102,6 +102,8 @@ def _arguments(op: Op, values: Mapping[str, Any], data: TensorType | None) -> li
             text, leading = text[1:-1], False
             found.append(text)
             continue
+        if isinstance(value, str) and value not in DTYPES:
+            leading = False  # a word alone could be the name of a value
         found.append(text if leading else f"{field.name}={text}")
     del data
     return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from cnnir.diagnostics import CnnirError, Diagnostic
 from cnnir.files import write_atomically
 from cnnir.ops.activation import UserActivation
 from cnnir.ops.arithmetic import Binary
@@ -18,9 +20,12 @@ from cnnir.types import TensorType
 from . import spelling
 from .graph import Graph, Layer, Value
 from .payload import opaque
-from .weights import Seeded
+from .weights import Seeded, Stored
 
 WIDTH = 110
+
+_SIGNATURE = {"written_by": "cnnir"}
+"""In the metadata of weights that `save` wrote, and may replace."""
 
 
 def dumps(graph: Graph, weights: str | None = None) -> str:
@@ -29,16 +34,42 @@ def dumps(graph: Graph, weights: str | None = None) -> str:
 
 
 def save(graph: Graph, path: str | Path) -> None:
-    """Write the text, and a `.safetensors` of the same name beside it unless every weight is drawn from its key."""
+    """Write the text, and a `.safetensors` of the same name beside it unless every weight is drawn from its key.
+
+    Raises CnnirError (exit code 2) where a file of that name is there that neither this function wrote nor the network reads.
+    """
     target = Path(path)
     keys = sorted({key for layer in graph.layers() for _, key in layer.weights})
     beside: str | None = None
     if not all(_seeded(graph, key) for key in keys):
         from safetensors.numpy import save as serialize
 
-        beside = target.with_suffix(".safetensors").name
-        write_atomically(target.with_name(beside), serialize({key: graph.weights[key] for key in keys}))
+        store = target.with_suffix(".safetensors")
+        _refuse_stranger(store, graph)
+        content = serialize({key: graph.weights[key] for key in keys}, _SIGNATURE)
+        beside = store.name
+        write_atomically(store, content)  # a new file: what is mapped from the old one stays as it is
     write_atomically(target, dumps(graph, beside).encode())
+
+
+def _refuse_stranger(path: Path, graph: Graph) -> None:
+    """Raise CnnirError where weights at `path` are not this network's and were not written by `save`."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        return
+    sources = [graph.weights.source(key) for key in graph.weights]
+    if any(isinstance(s, Stored) and s.path.resolve() == path.resolve() for s in sources):
+        return
+    try:
+        opened: Any = safe_open(path, framework="numpy")  # its class is Rust and has no types
+        with opened as file:
+            ours = (file.metadata() or {}).items() >= _SIGNATURE.items()
+    except (SafetensorError, OSError):
+        ours = False
+    if not ours:
+        help = "choose another name for the network, or move that file away"
+        raise CnnirError(Diagnostic("C0501", f"`{path}` exists and was not written by cnnir", help=help), exit_code=2)
 
 
 def _seeded(graph: Graph, key: str) -> bool:

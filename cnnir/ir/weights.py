@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from cnnir.diagnostics import CnnirError, Diagnostic
+from cnnir.memory import memory
 from cnnir.ops.base import Parameter
 from cnnir.types import numpy_dtype
 
@@ -111,9 +114,12 @@ class Weights:
         self._read.pop(name, None)
 
     def __getitem__(self, name: str) -> Array:
-        """The array called `name`, read or drawn at first use and kept; raises KeyError."""
+        """The array called `name`, read or drawn at first use and kept; raises KeyError, CnnirError where memory cannot hold it."""
         if name not in self._read:
-            self._read[name] = self._sources[name].array()
+            source = self._sources[name]
+            if math.prod(source.shape) * source.dtype.itemsize > memory():  # asking for it might end the process
+                raise CnnirError(Diagnostic("C0513", f"weight `{name}` {list(source.shape)} is too large for this machine's memory"))
+            self._read[name] = source.array()
         return self._read[name]
 
     def source(self, name: str) -> WeightSource:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from cnnir.diagnostics import OpError
 from cnnir.types import TensorType
 
 from .base import Array, Op, per_axis, require, require_float, require_numbers, require_rank
@@ -117,7 +118,11 @@ class SlidingPool(Pooling):
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         require_rank(self, inputs[0], 2 + len(self.kernel), 2 + len(self.kernel))
-        return super().infer(inputs)
+        outputs = super().infer(inputs)
+        plain = max(self.dilation) == 1 and not self.ceil  # else other runtimes accept what has no real element
+        if plain and self.reduce != "avg" and any(len(w.empty) for w in self.windows(inputs[0])):
+            raise OpError("C0208", "a pool's window holds no element", help="use a smaller pad: less than the kernel")
+        return outputs
 
     def windows(self, data: TensorType) -> tuple[Windows, ...]:
         found: list[Windows] = []

@@ -123,7 +123,9 @@ def _whole(value: Datum, name: str, span: Span) -> int:
 
 
 def _describe(value: Datum) -> str:
-    if isinstance(value, Word | Text):
+    if isinstance(value, Text):
+        return "quoted text"
+    if isinstance(value, Word):
         return f"the word `{value}`"
     if isinstance(value, TensorType | bytes):
         return "a type" if isinstance(value, TensorType) else "bytes"

@@ -63,6 +63,10 @@ def _collect(item: ast.Item, found: Definitions, spans: dict[str, Span]) -> None
         raise refuse("C0306", f"`{name}` is an op of the language", item.name.span, help="choose another name")
     spans[name] = item.name.span
     if isinstance(item, ast.Block):
+        for place, parameter in enumerate(item.parameters):
+            first = next((p for p in item.parameters[:place] if p.text == parameter.text), None)
+            if first is not None:
+                raise refuse("C0306", f"parameter `{parameter.text}` is given twice", parameter.span, "", None, first_written(first.span))
         found.blocks[name] = item
         found.order[name] = len(found.order)
         return

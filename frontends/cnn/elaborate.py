@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cnnir.diagnostics import CnnirError, Diagnostic, Span
 from cnnir.ir.graph import Graph, Value
+from cnnir.types import DTYPES
 
 from . import ast
 from .arguments import Given, match
@@ -23,6 +24,9 @@ from .trampoline import Task, run
 MAX_STEPS = 1_000_000
 """Steps that blocks and repetitions may write out, counting those that add no layer."""
 
+
+MAX_BLOCKS = 1_000
+"""Blocks that are being written out at once; names of layers grow with them."""
 
 MAX_PROBLEMS = 20
 """Errors after which the rest of a file is not read."""
@@ -48,6 +52,11 @@ def _naming(values: Values) -> str | None:
         return None
     names = ", ".join("abcdefgh"[: len(values)]) if len(values) <= 8 else "a, b, ..."
     return f"give each output its name: `{names} = ...`"
+
+
+def _is_word(node: ast.Expression) -> bool:
+    """Whether an argument is a word of the language, `none` or an element type; a value of that name is written in quotes."""
+    return isinstance(node, ast.Name) and not node.quoted and (node.text == "none" or node.text in DTYPES)
 
 
 def _is_absent(node: ast.Expression) -> bool:
@@ -231,7 +240,7 @@ class Elaborator:
 
     def _is_tensor(self, node: ast.Expression, scope: Scope) -> bool:
         produced = isinstance(node, ast.Call | ast.Chain | ast.Piped | ast.OpaqueStep)
-        return produced or (isinstance(node, ast.Name) and node.text in scope.values and not _is_absent(node))
+        return produced or (isinstance(node, ast.Name) and node.text in scope.values and not _is_word(node))
 
     def _block(self, node: ast.Call, inputs: Sequence[Value | None], given: list[Given], scope: Scope) -> Task[Values]:
         block = self._found.blocks[node.name.text]
@@ -242,6 +251,8 @@ class Elaborator:
             raise refuse(
                 "C0308", f"block `{name}` is used before its definition ends", node.span, help="a block may use the blocks above it"
             )
+        if len(self._open) >= MAX_BLOCKS:
+            raise refuse("C0105", f"blocks are used inside one another more than {MAX_BLOCKS:,} deep", node.span)
         sizes = self._sizes(block, given, node.span)
         inner = Scope(f"{scope.next_name(name)}/", sizes, inputs[0])
         self._open.append(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
 
 from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
 
@@ -17,13 +18,18 @@ def read_text(path: Path) -> str:
         if not path.is_file():
             raise CnnirError(Diagnostic("C0401", f"`{path}` is not a file"), exit_code=2)
         with path.open("rb") as file:
-            content = file.read(4 * MAX_CHARACTERS + 1)
+            return read_stream(file, str(path))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CnnirError(Diagnostic("C0401", f"`{path}` cannot be read: {reason}"), exit_code=2) from None
+
+
+def read_stream(file: IO[bytes], name: str) -> str:
+    """The text of a stream, read to its end or to the size that no network has; raises CnnirError."""
+    content = file.read(4 * MAX_CHARACTERS + 1)
     if len(content) > 4 * MAX_CHARACTERS:
-        raise CnnirError(Diagnostic("C0105", f"`{path}` is larger than any network: more than {4 * MAX_CHARACTERS:,} bytes"))
-    return decode(content, str(path))
+        raise CnnirError(Diagnostic("C0105", f"`{name}` is larger than any network: more than {4 * MAX_CHARACTERS:,} bytes"))
+    return decode(content, name)
 
 
 def decode(content: bytes, name: str) -> str:

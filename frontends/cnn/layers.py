@@ -126,7 +126,9 @@ class Layers:
                 name = scope.next_name(op)
             return name
         name = str(given.value)
-        if not name or name in self.graph:
+        if not name:
+            raise refuse("C0306", "the name of a layer is not empty", given.span)
+        if name in self.graph:
             raise refuse("C0306", f"a layer called `{name}` exists", given.span)
         return name
 

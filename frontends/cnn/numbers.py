@@ -15,6 +15,8 @@ from .trampoline import Task
 
 LARGEST = 2**63 - 1
 MAX_SIZE = 2**31 - 1
+MAX_RANK = 64
+"""NumPy's own limit."""
 
 
 class Word(str):
@@ -65,6 +67,8 @@ def tensor_type(written: ast.TypeName, scope: Scope) -> Task[TensorType]:
     """The type that `f32[1, 3, 8, 8]` stands for."""
     if written.dtype not in DTYPES:
         raise refuse("C0218", f"there is no element type `{written.dtype}`", written.span, help=alike(written.dtype, DTYPES))
+    if len(written.sizes) > MAX_RANK:
+        raise refuse("C0210", f"a tensor has at most {MAX_RANK} axes", written.span, f"this has {len(written.sizes)}")
     shape: list[int] = []
     for node in written.sizes:
         size: int | float = yield number(node, scope)

@@ -15,8 +15,9 @@ __all__ = ["alike", "first_written", "refuse", "refused_by_op", "unsupported"]
 
 def alike(word: str, known: Iterable[str]) -> str | None:
     """A help line naming the known word that looks most like this one."""
-    close = difflib.get_close_matches(word[:100], list(known), n=1)
-    return f"did you mean `{close[0]}`?" if close else None
+    names = {name.lower(): name for name in reversed(list(known))}
+    close = difflib.get_close_matches(word[:100].lower(), names, n=1)
+    return f"did you mean `{names[close[0]]}`?" if close else None
 
 
 def unsupported(what: str, span: Span) -> CnnirError:

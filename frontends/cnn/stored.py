@@ -52,10 +52,14 @@ def open_weights(line: ast.WeightsFile, folder: Path | None) -> StoredWeights:
         )
     root = folder.resolve()
     outside = "\0" in written or "\\" in written or Path(written).is_absolute() or ":" in written
-    path = None if outside else (root / written).resolve()
+    try:
+        path = None if outside else (root / written).resolve()
+        found = path is not None and path.is_file()
+    except (OSError, RuntimeError) as error:  # too long a name; a loop of links
+        raise refuse("C0401", f"`{written}` cannot be read", span, str(getattr(error, "strerror", None) or error)) from None
     if path is None or not path.is_relative_to(root):
         raise refuse("C0402", "weights are read from the folder of the network's file only", span, help="copy the file there")
-    if not path.is_file():
+    if not found:
         raise refuse("C0401", f"there is no file `{written}` beside the network's file", span)
     return StoredWeights(path, written, _header(path, written, span))
 

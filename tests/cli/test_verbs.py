@@ -138,6 +138,7 @@ def test_wrong_use_ends_with_its_exit_code_and_writes_nothing(tmp_path: Path, ca
         ("compile", str(bad), "-o", str(out)): 1,
         ("compile", str(good)): 2,
         ("compile", str(good), "--target", "vulkan", "-o", str(out)): 3,
+        ("compile", str(good), "--target", "llvm -mcpu=nosuch", "-o", str(out)): 3,
         ("compile", str(good), "--target", "cuda", "--arch", "sm_1", "-o", str(out)): 3,
         ("compile", str(good), "--frobnicate"): 2,
         ("check", str(tmp_path / "missing.cnn")): 2,

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save as serialize
 
 from cnnir.backends.reference import evaluate
-from cnnir.diagnostics import OpError
+from cnnir.diagnostics import CnnirError, OpError
 from cnnir.frontends import cnn
 from cnnir.ir.graph import Graph, Value
 from cnnir.ir.spelling import expression, number
@@ -114,7 +115,7 @@ names_of_inputs = st.sampled_from([["x"], ["in", "a b"], ["relu", "x/0:1"], ["no
 def graphs(draw: Any) -> Graph:
     graph = Graph(draw(names))
     values = [
-        graph.add_input(n, TensorType("f32", (1, 4, 8, 8)), draw(st.sampled_from([None, (0.0, 1.0), (-1e-7, float("inf"))])))
+        graph.add_input(n, TensorType("f32", (1, 4, 8, 8)), draw(st.sampled_from([None, (0.0, 1.0), (-1e-7, 3e38)])))
         for n in draw(st.sampled_from([["x"], ["in", "a b"], ["relu", "x/0:1"]]))
     ]
     for _ in range(draw(st.integers(0, 8))):
@@ -237,3 +238,32 @@ def test_weights_that_are_not_drawn_go_into_a_file(tmp_path: Path) -> None:
     assert again == graph
     assert again != cnn.load(tmp_path / "drawn.cnn")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["drawn.cnn", "held.cnn", "held.safetensors"]
+
+
+def test_saving_replaces_no_weights_but_its_own(tmp_path: Path) -> None:
+    graph = cnn.parse("network n(x: f32[1, 4, 8, 8]) { x -> conv(2, 3) -> relu }")
+    graph.weights["conv1.weight"] = np.ones((2, 4, 3, 3), np.float32)
+    other = tmp_path / "held.safetensors"
+    for content in (b"not even safetensors", serialize({"precious": np.ones(3, np.float32)})):
+        other.write_bytes(content)
+        with pytest.raises(CnnirError) as caught:
+            save(graph, tmp_path / "held.cnn")
+        assert (caught.value.diagnostics[0].code, caught.value.exit_code) == ("C0501", 2)
+        assert other.read_bytes() == content and not (tmp_path / "held.cnn").exists()
+    other.unlink()
+    for value in (1, 2):  # what it wrote itself it may replace
+        graph.weights["conv1.weight"] = np.full((2, 4, 3, 3), value, np.float32)
+        save(graph, tmp_path / "held.cnn")
+        assert cnn.load(tmp_path / "held.cnn") == graph
+
+
+def test_saving_over_the_weights_a_network_is_read_from_is_safe(tmp_path: Path) -> None:
+    values = {"conv1.weight": np.arange(72, dtype=np.float32).reshape(2, 4, 3, 3), "conv1.bias": np.ones(2, np.float32)}
+    (tmp_path / "n.safetensors").write_bytes(serialize(values))
+    (tmp_path / "n.cnn").write_text('weights "n.safetensors"\nnetwork n(x: f32[1, 4, 8, 8]) { x -> conv(2, 3) -> relu }\n')
+    graph = cnn.load(tmp_path / "n.cnn")
+    save(graph, tmp_path / "n.cnn")
+    again = cnn.load(tmp_path / "n.cnn")
+    for key, array in values.items():
+        np.testing.assert_array_equal(again.weights[key], array)
+        np.testing.assert_array_equal(graph.weights[key], array)

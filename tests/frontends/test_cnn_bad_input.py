@@ -62,6 +62,10 @@ HOSTILE = {
     "pads beyond memory": (network("x -> maxpool(2000000000, pad=2000000000)"), "C0210"),
     "channels beyond memory": (network("x -> conv(9000000000000000000, 3)"), "C0210"),
     "a type beyond int64": ("network n(x: f32[2147483647, 2147483647, 2147483647]) { x }", "C0210"),
+    "blocks nested beyond the cap": (
+        network("x -> b3000", "block b0 = relu\n" + "".join(f"block b{i + 1} = b{i}\n" for i in range(3000))),
+        "C0105",
+    ),
     "nothing": ("", "C0307"),
     "a web page": ("<!DOCTYPE html>\n<html></html>", "C0101"),
 }
@@ -99,8 +103,8 @@ def test_deep_nesting_within_the_cap_is_fine() -> None:
     assert len(cnn.parse(network("x -> " + "[" * 990 + "relu" + "]" * 990))) == 2
     assert len(cnn.parse(network("x -> conv(" + "(" * 990 + "8" + ")" * 990 + ", 1)"))) == 2
     assert len(cnn.parse(network("relu(" * 990 + "x" + ")" * 990))) == 991
-    blocks = "block b0 = relu\n" + "".join(f"block b{i + 1} = b{i}\n" for i in range(1500))
-    assert len(cnn.parse(network("x -> b1500", blocks))) == 2
+    blocks = "block b0 = relu\n" + "".join(f"block b{i + 1} = b{i}\n" for i in range(999))
+    assert len(cnn.parse(network("x -> b999", blocks))) == 2
 
 
 MISTAKES = [
