@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, runtime_checkable
 
+from .decisions import Optimized
 from .ir.graph import Graph
 from .ir.verify import verify
 
 Pass = Callable[[Graph], Graph]
+
+
+@runtime_checkable
+class Deciding(Protocol):
+    """A pass that can say what it decided."""
+
+    def decide(self, graph: Graph) -> Optimized:
+        """The network afterwards, and the decisions."""
+        ...
+
+
 PassFactory = Callable[..., Pass]
 
 PASSES: Mapping[str, str] = {
