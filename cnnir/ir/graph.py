@@ -250,4 +250,10 @@ class Graph:
 
         return same_structure(self, other)
 
+    def fingerprint(self) -> str:
+        """A digest that equal networks share, in every process; see `cnnir.ir.fingerprint`."""
+        from .fingerprint import fingerprint  # it needs Graph
+
+        return fingerprint(self)
+
     __hash__ = None  # type: ignore[assignment]  # graphs are mutable

@@ -15,6 +15,7 @@ from cnnir.scalar.primitives import PRIMITIVES
 from cnnir.types import TensorType
 
 from . import spelling
+from .blocks import folded
 from .graph import Graph, Layer, Value
 from .weights import Seeded
 
@@ -191,6 +192,7 @@ class _Printer:
             self._lines.append(f"    return {', '.join(listing)}")
 
     def _write(self, pieces: list[str]) -> None:
+        pieces = [pieces[0], *folded(pieces[1:])]
         line = f"    {pieces[0]}"
         for piece in pieces[1:]:
             if len(line) + len(piece) + 4 > WIDTH:
