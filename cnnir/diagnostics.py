@@ -35,7 +35,7 @@ class Source:
         return self.text[start:end].rstrip("\r\n")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """A half-open range of character offsets in a source."""
 
@@ -104,7 +104,7 @@ class OpError(Exception):
         self.slot = slot
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where a layer comes from: the place the user wrote it, and the rule that made it, if one did."""
 

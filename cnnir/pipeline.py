@@ -9,13 +9,25 @@ import time
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
+from .decisions import Optimized
 from .diagnostics import CnnirError, Diagnostic, Label, Span
 from .ir.graph import Graph
 from .ir.verify import verify
 
 Pass = Callable[[Graph], Graph]
+
+
+@runtime_checkable
+class Deciding(Protocol):
+    """A pass that can say what it decided."""
+
+    def decide(self, graph: Graph) -> Optimized:
+        """The network afterwards, and the decisions."""
+        ...
+
+
 PassFactory = Callable[..., Pass]
 Datum = str | int | float
 

@@ -38,7 +38,7 @@ def place(graph: Graph, place: Place = "auto", exactness: Exactness = "exact", p
 
 @dataclass(frozen=True)
 class PlacePass:
-    """`place` as a pass of a pipeline: its options are the fields, and the decisions are dropped."""
+    """`place` as a pass of a pipeline: its options are the fields."""
 
     place: Place = "auto"
     exactness: Exactness = "exact"
@@ -46,7 +46,11 @@ class PlacePass:
 
     def __call__(self, graph: Graph) -> Graph:
         """The network with every pool decided."""
-        return place(graph, self.place, self.exactness, self.price).graph
+        return self.decide(graph).graph
+
+    def decide(self, graph: Graph) -> Optimized:
+        """As calling it, with the decisions."""
+        return place(graph, self.place, self.exactness, self.price)
 
 
 def _decide(around: Surroundings, pool: Layer, place: Place, exactness: Exactness, price: PriceModel) -> list[Decision]:

@@ -107,10 +107,8 @@ def private(graph: Graph, value: Value, members: set[str]) -> Blocked | None:
     """Refuse a value that something outside the region needs: another layer, or the user."""
     if graph.is_output(value):
         return Blocked("private", f"the value of `{value.layer}` is an output of the network", value.layer)
-    others = sorted({use.layer for use in graph.uses(value)} - members)
-    if others:
-        return Blocked("private", f"the value of `{value.layer}` is also read by `{others[0]}`", value.layer)
-    return None
+    other = next((use.layer for use in graph.readers(value) if use.layer not in members), None)
+    return None if other is None else Blocked("private", f"the value of `{value.layer}` is also read by `{other}`", value.layer)
 
 
 def entries(graph: Graph, region: Region) -> list[Use]:

@@ -19,7 +19,7 @@ class Surroundings:
         self.graph = graph
         self.order = {layer.name: place for place, layer in enumerate(graph.layers())}
         self.ranges = Ranges(graph)
-        self._suspects: list[str] | None = None
+        self._behind: dict[str, str] | None = None
 
     def exchanged(self, pool: Layer, region: Region) -> None:
         """The pool now stands in front of the region: it takes the first of their places, and they the others in turn."""
@@ -30,22 +30,27 @@ class Surroundings:
 
     def tells_zeros_apart(self, after: str) -> Layer | None:
         """The first layer behind `after` that gives different results for -0 and +0 on the range of its data, if any does."""
-        if not self.suspects:
-            return None
-        reached = self.graph.descendants(after)
-        for name in self.suspects:
-            layer = self.graph[name]
-            if name in reached and self._separates(layer, known=True):
-                return layer
-        return None
+        if self._behind is None:
+            self._behind = self._first_behind()
+        found = self._behind.get(after)
+        return None if found is None else self.graph[found]
 
-    @property
-    def suspects(self) -> list[str]:
-        """Layers that would tell zeros apart on some finite data; most networks have none, and need no ranges."""
-        if self._suspects is None:
-            layers = [self.graph[name] for name in sorted(self.order, key=self.order.__getitem__)]
-            self._suspects = [layer.name for layer in layers if self._separates(layer, known=False)]
-        return self._suspects
+    def _first_behind(self) -> dict[str, str]:
+        """Layer -> the first layer behind it that tells zeros apart, in one walk from the outputs.
+
+        Asked once: what lies behind a pool is not moved before the pool is decided. Most networks have no layer that would
+        tell zeros apart on any finite data, and need no ranges.
+        """
+        layers = sorted(self.order, key=self.order.__getitem__)
+        suspects = [name for name in layers if self._separates(self.graph[name], known=False)]
+        telling = {name for name in suspects if self._separates(self.graph[name], known=True)}
+        first: dict[str, str] = {}
+        for name in reversed(layers if telling else []):
+            readers = self.graph.network.successors(name)
+            behind = [r if r in telling else first[r] for r in readers if r in telling or r in first]
+            if behind:
+                first[name] = min(behind, key=self.order.__getitem__)
+        return first
 
     def _separates(self, layer: Layer, known: bool) -> bool:
         if not isinstance(layer.op, Elementwise):

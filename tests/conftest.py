@@ -11,3 +11,6 @@ import pytest
 def examples() -> Path:
     """The folder of example networks that lies beside the tests."""
     return Path(__file__).resolve().parent.parent / "examples"
+
+
+pytest_plugins = ["pytester"]

@@ -35,8 +35,9 @@ class Ranges:
 
     def forget(self, layers: Iterable[str]) -> None:
         """Drop what is known of the values of these layers; readers further on must compute the same values as before."""
-        gone = set(layers)
-        self._known = {value: known for value, known in self._known.items() if value.layer not in gone}
+        for name in layers:
+            for slot in range(len(self.graph[name].outputs)):
+                self._known.pop(Value(name, slot), None)
 
     def _transfer(self, value: Value, operands: list[Value]) -> Interval:
         layer = self.graph[value.layer]

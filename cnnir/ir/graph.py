@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Network = nx.MultiDiGraph[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Value:
     """One tensor: output `slot` of the layer called `layer`."""
 
@@ -31,7 +31,7 @@ NOWHERE = Origin()
 """The origin of what nobody wrote."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Layer:
     """A node: an op, the types of its outputs, the names of its weights by role, and where it comes from."""
 
@@ -74,6 +74,7 @@ class Graph:
         self.results: dict[str, Value] = {}
         self._net: Network = cast("Network", nx.MultiDiGraph())
         self._next = 0
+        self._sorted: list[str] | None = []  # the layers in order; None where a change may have reordered them
         self._numbers: dict[str, int] = {}
 
     # -- building ---------------------------------------------------------------------------------------------------
@@ -107,6 +108,8 @@ class Graph:
         layer = Layer(name, op, outputs, tuple((weights or {}).items()), origin)
         self._net.add_node(name, layer=layer, order=self._next, arity=len(inputs))
         self._next += 1
+        if self._sorted is not None:
+            self._sorted.append(name)
         for slot, value in enumerate(inputs):
             if value is not None:
                 self._net.add_edge(value.layer, name, source=value.slot, target=slot)
@@ -139,7 +142,9 @@ class Graph:
         def order(name: str) -> int:
             return self._net.nodes[name]["order"]
 
-        for name in nx.lexicographical_topological_sort(self._net, key=order):
+        if self._sorted is None or len(self._sorted) != len(self._net):
+            self._sorted = list(nx.lexicographical_topological_sort(self._net, key=order))
+        for name in tuple(self._sorted):
             yield self[name]
 
     def operands(self, name: str) -> list[Value | None]:
@@ -155,8 +160,13 @@ class Graph:
 
     def uses(self, value: Value) -> list[Use]:
         """The layers that read a value, in no particular order; network outputs are not among them."""
-        edges = self._net.out_edges(value.layer, data=True)
-        return [Use(target, edge["target"]) for _, target, edge in edges if edge["source"] == value.slot]
+        return list(self.readers(value))
+
+    def readers(self, value: Value) -> Iterator[Use]:
+        """As `uses`, one after the other: whoever looks for one of many need not see them all."""
+        for _, target, edge in self._net.out_edges(value.layer, data=True):
+            if edge["source"] == value.slot:
+                yield Use(target, edge["target"])
 
     def is_output(self, value: Value) -> bool:
         """Whether the value is a network output."""
@@ -202,6 +212,7 @@ class Graph:
 
     def connect(self, use: Use, value: Value) -> None:
         """Make input `use` read `value`, whatever it read before. Types are not checked: the verifier does that."""
+        self._sorted = None
         for source, target, key, edge in list(self._net.in_edges(use.layer, keys=True, data=True)):
             if edge["target"] == use.slot:
                 self._net.remove_edge(source, target, key)
@@ -211,13 +222,15 @@ class Graph:
         """Make every reader of `old`, network outputs included, read `new`."""
         for use in self.uses(old):
             self.connect(use, new)
-        self.results = {name: new if value == old else value for name, value in self.results.items()}
+        if self.is_output(old):
+            self.results = {name: new if value == old else value for name, value in self.results.items()}
 
     def remove(self, name: str) -> None:
         """Remove a layer that nothing reads; raises ValueError where something does."""
         if self._net.out_degree(name) or any(v.layer == name for v in self.results.values()):
             raise ValueError(f"layer {name!r} is still read")
         self._net.remove_node(name)
+        self._sorted = None
 
     def copy(self) -> Graph:
         """A graph that can be changed without changing this one; weights are shared."""
@@ -225,6 +238,7 @@ class Graph:
         twin.results = dict(self.results)
         twin._net = self._net.copy()
         twin._next = self._next
+        twin._sorted = None if self._sorted is None else list(self._sorted)
         return twin
 
     def retype(self, name: str, outputs: tuple[TensorType, ...]) -> None:
@@ -247,5 +261,11 @@ class Graph:
         from .compare import same_structure  # compare needs Graph
 
         return same_structure(self, other)
+
+    def fingerprint(self) -> str:
+        """A digest that equal networks share, in every process; see `cnnir.ir.fingerprint`."""
+        from .fingerprint import fingerprint  # it needs Graph
+
+        return fingerprint(self)
 
     __hash__ = None  # type: ignore[assignment]  # graphs are mutable

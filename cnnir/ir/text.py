@@ -18,6 +18,7 @@ from cnnir.scalar.primitives import PRIMITIVES
 from cnnir.types import TensorType
 
 from . import spelling
+from .blocks import folded
 from .graph import Graph, Layer, Value
 from .payload import opaque
 from .weights import Seeded, Stored
@@ -100,6 +101,11 @@ class _Printer:
         self._taken: set[str] = set()
         self._layer_names: set[str] = set(graph.inputs)
         self._ordinals: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
+        self._results: dict[Value, list[str]] = {}
+        for name, value in graph.results.items():
+            self._results.setdefault(value, []).append(name)
+        self._last = next(reversed([layer.name for layer in graph.layers()]), "")
         self._lines: list[str] = []
 
     def text(self, weights: str | None) -> str:
@@ -131,17 +137,18 @@ class _Printer:
     def _statement(self, layer: Layer, chains: dict[Value, list[Layer]]) -> None:
         """Make the chain that ends in this layer; write it where its value needs a name."""
         operands = self._graph.operands(layer.name)
-        chain = [*chains.pop(operands[0], []), layer] if operands and operands[0] else [layer]
+        chain = chains.pop(operands[0], []) if operands and operands[0] else []
+        chain.append(layer)
         value, *others = self._graph.values(layer.name)
         if others:
             self._define(layer, self._pieces(chain))
             return
         uses = self._graph.uses(value)
-        if len(uses) == 1 and uses[0].slot == 0 and not self._graph.is_output(value) and not _reversed(self._graph[uses[0].layer].op):
+        if len(uses) == 1 and uses[0].slot == 0 and value not in self._results and not _reversed(self._graph[uses[0].layer].op):
             chains[value] = chain
             return
         pieces = self._pieces(chain)
-        if not uses and list(self._graph.results.items()) == [("output", value)] and self._is_last(layer):
+        if not uses and layer.name == self._last and len(self._graph.results) == 1 and "output" in self._graph.results:
             self._write(pieces)
             return
         self._define(layer, pieces)
@@ -149,19 +156,16 @@ class _Printer:
     def _define(self, layer: Layer, pieces: list[str]) -> None:
         """Write a chain that ends in this layer, with names for its outputs."""
         for value in self._graph.values(layer.name):
-            named = next((n for n, v in self._graph.results.items() if v == value and n not in self._taken), None)
+            named = next((n for n in self._results.get(value, ()) if n not in self._taken), None)
             self._values[value] = self._unique(named or layer.name.rpartition("/")[2] or "value")
         names = ", ".join(spelling.name(self._values[value]) for value in self._graph.values(layer.name))
         self._write([f"{names} = {pieces[0]}", *pieces[1:]])
 
-    def _is_last(self, layer: Layer) -> bool:
-        *_, last = self._graph.layers()
-        return last.name == layer.name
-
     def _unique(self, stem: str) -> str:
-        name, number = stem, 2
+        name, number = stem, self._numbers.get(stem, 2)
         while name in self._taken:
             name, number = f"{stem}_{number}", number + 1
+        self._numbers[stem] = number  # where the search ended: 100,000 values of one name stay linear
         self._taken.add(name)
         return name
 
@@ -239,6 +243,7 @@ class _Printer:
             self._lines.append(f"    return {', '.join(listing)}")
 
     def _write(self, pieces: list[str]) -> None:
+        pieces = [pieces[0], *folded(pieces[1:])]
         line = f"    {pieces[0]}"
         for piece in pieces[1:]:
             if len(line) + len(piece) + 4 > WIDTH:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from .base import Array
 
 MAX_TAPS = 1 << 26
 """Greatest number of (window, element) pairs on one axis: half a gigabyte of indices."""
+
+SMALL = 1 << 12
+"""Tables up to this size are kept: a network of many pools has few different ones."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,16 @@ def _check_size(outputs: int, taps: int) -> None:
 def sliding(length: int, outputs: int, kernel: int, stride: int, dilation: int, begin: int) -> Windows:
     """Windows that start `stride` apart, the first at -begin, with `kernel` taps `dilation` apart."""
     _check_size(outputs, kernel)
+    made = _sliding if outputs * kernel <= SMALL else _sliding.__wrapped__
+    return made(length, outputs, kernel, stride, dilation, begin)
+
+
+@lru_cache(maxsize=1024)
+def _sliding(length: int, outputs: int, kernel: int, stride: int, dilation: int, begin: int) -> Windows:
     starts = np.arange(outputs)[:, None] * stride - begin
-    return Windows(length, starts + np.arange(kernel)[None, :] * dilation)
+    taps = starts + np.arange(kernel)[None, :] * dilation
+    taps.flags.writeable = False
+    return Windows(length, taps)
 
 
 def adaptive(length: int, outputs: int) -> Windows:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from cnnir.diagnostics import Span
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Node:
     """Something written, and where."""
 
@@ -17,14 +17,14 @@ class Node:
 # -- arithmetic and arguments ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Number(Node):
     """A literal; whole numbers are kept whole."""
 
     value: int | float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Name(Node):
     """A word: a value, a size, an op, a choice such as `same`. Quoted ones may hold any character."""
 
@@ -32,19 +32,19 @@ class Name(Node):
     quoted: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piped(Node):
     """`in`: what was piped into the block."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sequence(Node):
     """`[a, b]`."""
 
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Negative(Node):
     """`-a`; `signs` counts the minus signs, so that a million of them is not a million levels."""
 
@@ -52,7 +52,7 @@ class Negative(Node):
     operand: Expression
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Arithmetic(Node):
     """`a + b - c` or `a * b / c`, from left to right: `rest` holds (sign, operand)."""
 
@@ -60,7 +60,7 @@ class Arithmetic(Node):
     rest: tuple[tuple[str, Expression], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Argument(Node):
     """A positional argument, or one given by `key`."""
 
@@ -68,7 +68,7 @@ class Argument(Node):
     key: Name | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Call(Node):
     """`conv(64, 3)`, or a bare `relu` in a chain."""
 
@@ -87,7 +87,7 @@ class TypeName(Node):
 # -- chains ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Repeat(Node):
     """`[a -> b] * count`."""
 
@@ -95,7 +95,7 @@ class Repeat(Node):
     count: Expression | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OpaqueStep(Node):
     """`onnx.Op{...}`, in a chain or on its own: tensors, then `outputs=` types and attributes by key."""
 
@@ -103,7 +103,7 @@ class OpaqueStep(Node):
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Chain(Node):
     """`head -> step -> step`."""
 
@@ -118,7 +118,7 @@ Expression = Number | Name | Piped | Sequence | Negative | Arithmetic | Call | O
 # -- statements and items ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Assign(Node):
     """`a = chain`, or `a, b = chain` for a layer of several outputs."""
 
@@ -126,7 +126,7 @@ class Assign(Node):
     value: Expression
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Result(Node):
     """One value of a `return`, under a name of its own where one is given."""
 
@@ -134,7 +134,7 @@ class Result(Node):
     name: Name | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Return(Node):
     """`return a, b`."""
 
@@ -144,7 +144,7 @@ class Return(Node):
 Statement = Assign | Return | Expression
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class InputDeclaration(Node):
     """`x: f32[1, 8] in [0, 1]`."""
 
@@ -153,7 +153,7 @@ class InputDeclaration(Node):
     range: tuple[Expression, Expression] | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Block(Node):
     """A named piece of network with sizes as parameters: a chain (`steps`) or statements over `in` (`body`)."""
 
@@ -163,7 +163,7 @@ class Block(Node):
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Activation(Node):
     """`activation f(x) = expression`."""
 
@@ -172,14 +172,14 @@ class Activation(Node):
     body: Expression
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WeightsFile(Node):
     """`weights "file.safetensors"`."""
 
     path: Name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NetworkDeclaration(Node):
     """`network n(inputs) { statements }`."""
 
@@ -191,7 +191,7 @@ class NetworkDeclaration(Node):
 Item = Block | Activation | WeightsFile | NetworkDeclaration
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class File(Node):
     """A whole `.cnn` file."""
 

@@ -9,10 +9,11 @@ from cnnir.diagnostics import CnnirError, Diagnostic, Span
 from cnnir.ir.graph import Graph, Value
 from cnnir.types import DTYPES
 
-from . import ast
+from . import ast, layers
 from .arguments import Given, match
 from .declarations import declare_inputs
 from .definitions import choose, collect
+from .extent import Counter, Extent
 from .layers import Layers
 from .numbers import datum, number
 from .problems import refuse
@@ -105,6 +106,7 @@ class Elaborator:
         last = chosen.body[-1] if chosen.body else None
         if last is None:
             raise refuse("C0303", f"network `{chosen.name.text}` has no output", chosen.name.span, help="write a chain: `x -> relu`")
+        Counter(self._found.blocks, Extent(layers.MAX_LAYERS, MAX_STEPS)).check(chosen.body)
         for statement in chosen.body:
             try:
                 if isinstance(statement, ast.Return):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from importlib import resources
+from threading import Lock
 from typing import Any, cast
 
 from lark import Lark, Token, UnexpectedInput, UnexpectedToken
-from lark.exceptions import VisitError
 
 from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
 
@@ -24,23 +25,34 @@ _SPELLING = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Parser:
+    """The parser, and what it calls for every rule: that knows one text at a time."""
+
+    lark: Lark
+    builder: Builder
+    alone: Lock
+
+
 @functools.cache
-def _parser() -> Lark:
+def _parser() -> _Parser:
     grammar = resources.files("cnnir.grammar").joinpath("cnn.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", lexer="basic", strict=True, propagate_positions=True, postlex=LineRule())
+    builder = Builder()
+    return _Parser(
+        Lark(grammar, parser="lalr", lexer="basic", strict=True, postlex=LineRule(), transformer=builder.callbacks()), builder, Lock()
+    )
 
 
 def parse_file(source: Source) -> File:
     """The AST of a text; raises CnnirError at the first place where it is not in the language."""
     screen(source)
-    try:
-        tree = cast(Any, _parser()).parse(source.text)  # lark declares texts of an unknown kind too
-    except UnexpectedInput as error:
-        raise CnnirError(_syntax(source, error)) from None
-    try:
-        return cast(Any, Builder(source)).transform(tree)
-    except VisitError as error:  # lark's wrapping of what the builder refuses
-        raise error.orig_exc from None
+    parser = _parser()
+    with parser.alone:
+        parser.builder.source = source
+        try:
+            return cast(Any, parser.lark).parse(source.text)  # lark declares texts of an unknown kind too
+        except UnexpectedInput as error:
+            raise CnnirError(_syntax(source, error)) from None
 
 
 def _syntax(source: Source, error: UnexpectedInput) -> Diagnostic:

@@ -84,8 +84,24 @@ WRITTEN_OUT = {
     "blocks that double": network("x -> b40", doubling(40)),
     "repetitions of repetitions": network("x -> [[[relu]*999]*999]*999"),
     "repetitions of nothing": network("x -> [[[b]*999]*999]*999", "block b() { in }"),
+    "sizes that differ": network(
+        "x -> b39(1)",
+        "block b0(n) = [relu]*n\n" + "".join(f"block b{i + 1}(n) = b{i}(n*2) -> b{i}(n*2 + 1)\n" for i in range(39)),
+    ),
     "statements without arrows": network("\n".join(f"a{i} = relu(x)" for i in range(2001))),
 }
+
+
+@pytest.mark.parametrize("what", ["blocks that double", "repetitions of repetitions", "repetitions of nothing", "sizes that differ"])
+def test_what_explodes_is_counted_and_never_built(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At full size. That no layer is added, and no step gone through, says more than a clock."""
+    import cnnir.frontends.cnn.elaborate as elaborate
+
+    def build(*_: object) -> None:
+        raise AssertionError("building has begun")
+
+    monkeypatch.setattr(elaborate.Elaborator, "_statement", build)
+    assert {d.code for d in problems(WRITTEN_OUT[what])} == {"C0105"}
 
 
 @pytest.mark.parametrize("what", WRITTEN_OUT)
