@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def _bounds(type: TensorType) -> tuple[float, float]:
     if not type.is_whole and not type.is_float:
         import ml_dtypes  # only 8-bit floats pay for the import
 
-        storage: Any = ml_dtypes.finfo(type.numpy)
+        storage = cast("Any", ml_dtypes.finfo(type.numpy))
         return float(storage.min), float(storage.max)
     if type.is_float:
         greatest = precision(type.dtype).max
