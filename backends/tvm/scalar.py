@@ -89,7 +89,8 @@ def numpy_of(dtype: str) -> np.dtype[Any]:
 
 def literal(value: float, dtype: str) -> PrimExpr:
     """A number as a kernel of this dtype holds it: rounded to it once."""
-    exact = int(value) if dtype.startswith(("int", "uint")) else float(numpy_of(dtype).type(value))
+    with np.errstate(over="ignore"):  # 1e308 is infinite in float32, and that is what it means there
+        exact = int(value) if dtype.startswith(("int", "uint")) else float(numpy_of(dtype).type(value))
     return tirx.const(exact, dtype)
 
 

@@ -21,7 +21,8 @@ def evaluate(expr: Expr, variables: Sequence[Array], coefficients: Mapping[str, 
         if isinstance(expression, Var):
             return variables[expression.index]
         if isinstance(expression, Const):
-            return np.asarray(expression.value, dtype)
+            with np.errstate(over="ignore"):  # 1e308 is infinite in float32, and that is what it means there
+                return np.asarray(expression.value, dtype)
         if isinstance(expression, Param) and coefficients is not None:
             return np.asarray(coefficients[expression.role], dtype)
         raise TypeError(f"no value for {expression!r}")

@@ -150,3 +150,10 @@ def test_other_ranks_and_dtypes_compile(name: str) -> None:
         np.testing.assert_allclose(
             got[output].astype(np.float64), array.astype(np.float64), rtol=1e-3 if array.dtype == np.float16 else 1e-5, atol=1e-4
         )
+
+
+def test_a_constant_beyond_the_dtype_is_infinite_there() -> None:
+    graph = network("x: f32[1, 1, 2, 2]) { x -> add(1e308) -> maxpool(2) }")
+    feeds = {"x": np.zeros((1, 1, 2, 2), np.float32)}
+    for outputs in (cnnir.evaluate(graph, feeds), cnnir.compile(graph, threads=1)(feeds)):
+        assert outputs["output"].item() == np.inf
