@@ -15,13 +15,7 @@ class DropDead:
     def __call__(self, graph: Graph) -> Graph:
         """The network without the layers that no output depends on."""
         result = graph.copy()
-        live: set[str] = set()
-        pending = [value.layer for value in result.results.values()]
-        while pending:
-            name = pending.pop()
-            if name not in live:
-                live.add(name)
-                pending += [value.layer for value in result.data(name)]
+        live = result.live()
         for layer in reversed(list(result.layers())):
             if layer.name not in live and not isinstance(layer.op, Input):
                 result.remove(layer.name)

@@ -80,7 +80,7 @@ def _build(graph: Graph) -> Builder:
         build.results.append((free, value))
         if not isinstance(graph[value.layer].op, Input):
             outputs.setdefault(value, free)
-    needed = _needed(graph)
+    needed = graph.live()
     for layer in graph.layers():
         if layer.name in needed and not isinstance(layer.op, Input):
             _write(build, layer, outputs.get(Value(layer.name)))
@@ -91,18 +91,6 @@ def _build(graph: Graph) -> Builder:
             build.rename_last(free)
     build.check()
     return build
-
-
-def _needed(graph: Graph) -> set[str]:
-    """The layers that an output depends on."""
-    pending = [v.layer for v in graph.results.values()]
-    found: set[str] = set()
-    while pending:
-        name = pending.pop()
-        if name not in found:
-            found.add(name)
-            pending.extend(v.layer for v in graph.data(name))
-    return found
 
 
 def _write(build: Builder, layer: Layer, output: str | None) -> None:

@@ -25,7 +25,7 @@ def fingerprint(graph: Graph) -> str:
     ops: dict[Op, str] = {}
     keys: dict[str, str] = {}
     known: dict[str, str] = {}
-    needed = _needed(graph)
+    needed = graph.live()
     for layer in graph.layers():
         if layer.name in needed:
             known[layer.name] = _layer(graph, layer, known, ops, keys)
@@ -74,17 +74,6 @@ def _weight(weights: Weights, key: str) -> str:
         return _digest(source.key, repr(source.parameter))
     array = weights[key]
     return _digest(str(array.dtype), list(array.shape), hashlib.sha256(array.tobytes()).hexdigest())
-
-
-def _needed(graph: Graph) -> set[str]:
-    pending = [v.layer for v in graph.results.values()]
-    found: set[str] = set()
-    while pending:
-        name = pending.pop()
-        if name not in found:
-            found.add(name)
-            pending.extend(v.layer for v in graph.data(name))
-    return found
 
 
 def _digest(*parts: object) -> str:

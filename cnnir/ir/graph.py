@@ -184,6 +184,17 @@ class Graph:
         """Role -> array of a layer's weights; reads or draws them."""
         return {role: self.weights[key] for role, key in self[name].weights}
 
+    def live(self) -> set[str]:
+        """Every layer that some network output depends on."""
+        found: set[str] = set()
+        pending = [value.layer for value in self.results.values()]
+        while pending:
+            name = pending.pop()
+            if name not in found:
+                found.add(name)
+                pending.extend(value.layer for value in self.data(name))
+        return found
+
     def descendants(self, name: str) -> set[str]:
         """Every layer that depends on this one."""
         return nx.descendants(self._net, name)  # pyright: ignore[reportUnknownMemberType] - typed, but for its backend's arguments
