@@ -35,6 +35,9 @@ class Certificate:
     """The worst over the channels: `E` exact on every IEEE target, `C (assumed)` exact for this formula over this library,
     `U` within `bound`."""
     bound: float | None = None
+    """Of class U: how far apart the two networks can be at the site, for any data in their proven range;"""
+    growth: float | None = None
+    """where the data decide that, as in averages, the bound for each unit of the largest |x| at the site."""
     assumptions: tuple[str, ...] = ()
     """What the proof takes for granted, in words."""
     records: tuple[Mapping[str, Any], ...] = ()

@@ -10,12 +10,32 @@ from .ir.graph import Graph
 
 
 @dataclass(frozen=True)
+class Work:
+    """What some layers do in one run, counted."""
+
+    evaluations: int = 0
+    """Scalar steps of elementwise layers (`cnnir.scalar.cost`)."""
+    macs: int = 0
+    """Multiply-accumulates."""
+    pooled: int = 0
+    """Elements that pools read, window by window."""
+
+    def __add__(self, other: Work) -> Work:
+        return Work(self.evaluations + other.evaluations, self.macs + other.macs, self.pooled + other.pooled)
+
+    @property
+    def operations(self) -> int:
+        """All of them, each as one."""
+        return self.evaluations + self.macs + self.pooled
+
+
+@dataclass(frozen=True)
 class Price:
-    """The cost of a site as written (`before`) and with the region behind the pool (`after`), in one unit."""
+    """The cost of a site as written (`before`) and as rewritten (`after`), in one unit."""
 
     before: float
     after: float
-    unit: Literal["s", "evaluations"] = "s"
+    unit: Literal["s", "operations"] = "s"
 
     @property
     def saves(self) -> bool:
@@ -25,21 +45,21 @@ class Price:
     def __str__(self) -> str:
         if self.unit == "s":
             return f"{self.before * 1e6:.3g} us before, {self.after * 1e6:.3g} us after"
-        return f"{self.before:.0f} evaluations before, {self.after:.0f} after"
+        return f"{self.before:.0f} operations before, {self.after:.0f} after"
 
 
 class PriceModel(Protocol):
-    """Prices sites on some machine."""
+    """Prices rewrites on some machine."""
 
-    def saving(self, graph: Graph, site: Site) -> Price:
-        """The price of moving the region of `site` in `graph`, where it still stands in front of the pool."""
+    def saving(self, graph: Graph, site: Site, before: Work, after: Work) -> Price:
+        """The price of a rewrite at `site` in `graph`, where it has not been done yet, of this much work."""
         ...
 
 
-class Evaluations:
-    """The price that knows no machine: how many elements the region's layers are evaluated on."""
+class Operations:
+    """The price that knows no machine: how many scalar operations the layers of the site perform."""
 
-    def saving(self, graph: Graph, site: Site) -> Price:
-        """Each layer once per element of its output, before; once per element of the pool's output, after."""
-        before = sum(graph[name].type.elements for name in site.region)
-        return Price(before, graph[site.pool].type.elements * len(site.region), "evaluations")
+    def saving(self, graph: Graph, site: Site, before: Work, after: Work) -> Price:
+        """Counted operations."""
+        del graph, site
+        return Price(before.operations, after.operations, "operations")

@@ -1,37 +1,40 @@
-"""Placement: for every pool, which elementwise layers in front of it move behind it, and why or why not."""
+"""Placement: for every pool, which layers in front of it move behind it, and why or why not."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cnnir.decisions import Decision, Optimized, Site, Verdict
 from cnnir.ir.graph import Graph, Layer
 from cnnir.ir.verify import verify
 from cnnir.ops.pooling import Pooling
-from cnnir.price import Evaluations, PriceModel
+from cnnir.price import Operations, PriceModel, Work
 
-from .laws import LAWS
-from .laws.rule import Law, Proof, Refusal
-from .region import Blocked, find_regions
+from .laws import LAYER_LAWS
+from .laws.order import refuted
+from .laws.proving import Found, Search, search
+from .laws.rule import Law, LayerLaw, Proof, Refusal
+from .region import Blocked
 from .site import PoolSite
 from .surroundings import Surroundings
+from .terms import Exactness, Nan, Terms
 
 Place = Literal["auto", "always", "never"]
-Exactness = Literal["exact", "ulp"]
 
 
-def place(graph: Graph, place: Place = "auto", exactness: Exactness = "exact", price: PriceModel | None = None) -> Optimized:
+def place(
+    graph: Graph, place: Place = "auto", exactness: Exactness = "exact", price: PriceModel | None = None, nan: Nan = "assume"
+) -> Optimized:
     """Decide every pool of `graph` from the input to the output, and move what should move, in a verified copy.
 
     A pool sees what earlier moves have put in front of it, so a relu passes two pools in a row. `auto` moves where
     `price` says that it saves, `always` wherever a law is proved, `never` nothing: it says what could be moved.
     """
     result = graph.copy()
-    around = Surroundings(result)
-    decisions: list[Decision] = []
-    for name in [layer.name for layer in graph.layers() if isinstance(layer.op, Pooling)]:
-        decisions += _decide(around, result[name], place, exactness, price or Evaluations())
+    placement = Placement(Surroundings(result), place, Terms(exactness, nan), price or Operations())
+    decisions = placement.run([layer.name for layer in graph.layers() if isinstance(layer.op, Pooling)])
     verify(result)
     return Optimized(result, tuple(decisions))
 
@@ -42,6 +45,7 @@ class PlacePass:
 
     place: Place = "auto"
     exactness: Exactness = "exact"
+    nan: Nan = "assume"
     price: PriceModel | None = None
 
     def __call__(self, graph: Graph) -> Graph:
@@ -50,59 +54,86 @@ class PlacePass:
 
     def decide(self, graph: Graph) -> Optimized:
         """As calling it, with the decisions."""
-        return place(graph, self.place, self.exactness, self.price)
+        return place(graph, self.place, self.exactness, self.price, self.nan)
 
 
-def _decide(around: Surroundings, pool: Layer, place: Place, exactness: Exactness, price: PriceModel) -> list[Decision]:
-    graph = around.graph
-    candidates = find_regions(graph, pool, around.order)
-    refused: list[Decision] = []
-    for region in candidates.regions:
-        site = PoolSite(graph, pool, region, around)
-        answer = _proved(site, exactness)
-        if isinstance(answer, Refusal):
-            refused.append(_refused(site.decided, answer))
-            continue
-        law, proof = answer
-        verdict, reason = _verdict(graph, site.decided, place, price, law)
-        if verdict == "moved":
-            law.rewrite(graph, site)
-            around.exchanged(pool, region)
-        return [Decision(site.decided, law.name, verdict, reason, proof.certificate, bound=proof.certificate.bound)]
-    if refused:
-        return refused[-1:]  # the smallest region's: the reason nearest to the pool
-    return [] if candidates.blocked is None else _nothing_to_move(graph, pool, candidates.blocked)
+@dataclass
+class Placement:
+    """One placement of a network that changes as it goes."""
+
+    around: Surroundings
+    place: Place
+    terms: Terms
+    price: PriceModel
+
+    def run(self, pools: list[str]) -> list[Decision]:
+        """Decide these pools, and those that they become, as far up as each can go.
+
+        Where a pool that has moved comes to a halt, in front of something that is no activation, is no news.
+        """
+        waiting, decisions = deque(pools), list[Decision]()
+        while waiting:
+            decision, next_pools = self._decide(self.around.graph[waiting.popleft()])
+            decisions += [decision] if decision else []
+            waiting.extendleft(reversed(next_pools))
+        moved = {d.site.pool for d in decisions if d.verdict == "moved"}
+        return [d for d in decisions if not (d.verdict == "refused" and d.condition == "elementwise" and d.site.pool in moved)]
+
+    def _decide(self, pool: Layer) -> tuple[Decision | None, list[str]]:
+        """One step of a pool upwards, and the pools to decide next."""
+        data = self.around.graph.data(pool.name)[0]
+        outcome = search(self.around, pool, data, pool.name, self.terms)
+        if outcome.found is not None:
+            return self._exchange(outcome.found)
+        if outcome.refused:
+            return _refused(*outcome.refused[-1]), []  # the smallest region's: the reason nearest to the pool
+        source = self.around.graph[data.layer]
+        law = next((law for law in LAYER_LAWS if law.about(source)), None)
+        answer = law.check(self.around, pool, self.terms) if law else None
+        if law and isinstance(answer, Proof):
+            return self._step(pool, source, law, answer)
+        return self._nothing_to_move(pool, source, outcome, answer), []
+
+    def _exchange(self, found: Found) -> tuple[Decision, list[str]]:
+        site, law = found.site, found.law
+        said, certificate = law.said(site.op.reduce), found.proof.certificate
+        verdict, reason = self._verdict(site.decided, law, said, law.work(site))
+        pools = law.rewrite(self.around, site) if verdict == "moved" else []
+        return Decision(site.decided, law.name, verdict, reason, certificate, bound=certificate.bound), pools
+
+    def _step(self, pool: Layer, source: Layer, law: LayerLaw, proof: Proof) -> tuple[Decision, list[str]]:
+        site = Site(pool.name, (source.name,), pool.origin.span)
+        verdict, reason = self._verdict(site, law, law.words, law.work(self.around, pool, self.terms))
+        pools = law.rewrite(self.around, pool) if verdict == "moved" else []
+        return Decision(site, law.name, verdict, reason, proof.certificate, bound=proof.certificate.bound), pools
+
+    def _verdict(self, site: Site, law: Law, said: str, work: tuple[Work, Work]) -> tuple[Verdict, str]:
+        proven = f"law {law.name}: {' -> '.join(site.region)} is {said}"
+        if self.place == "never":
+            return "kept", "place=never"
+        if self.place == "always":
+            return "moved", proven
+        cost = self.price.saving(self.around.graph, site, *work)
+        return ("moved", f"{proven}; {cost}") if cost.saves else ("kept", f"saves nothing: {cost}")
+
+    def _nothing_to_move(self, pool: Layer, source: Layer, outcome: Search, answer: Refusal | None) -> Decision | None:
+        """A pool right behind a convolution, a dense layer or an input has no site; behind anything else it gets the reason."""
+        graph, site = self.around.graph, Site(pool.name, (source.name,), pool.origin.span)
+        if answer is not None and answer.telling:
+            return Decision(site, answer.law, "refused", answer.reason, condition=answer.condition)
+        blocked = outcome.blocked
+        data = graph.data(source.name)
+        convolves = source.op.macs([graph.type(v) for v in data], source.outputs) > 0
+        if blocked is None or (blocked.condition == "elementwise" and (convolves or not data)):
+            return None
+        return _blocked(site, blocked)
 
 
-def _proved(site: PoolSite, exactness: Exactness) -> tuple[Law, Proof] | Refusal:
-    refusals: list[Refusal] = []
-    for law in LAWS.values():
-        answer = law.check(site, exactness)
-        if isinstance(answer, Proof):
-            return law, answer
-        refusals.append(answer)
-    return min(refusals, key=lambda r: r.condition == "right direction")  # another reason says more than the wrong law's
+def _blocked(site: Site, blocked: Blocked) -> Decision:
+    return Decision(replace(site, region=(blocked.layer,)), "up", "refused", blocked.reason, condition=blocked.condition)
 
 
-def _refused(site: Site, refusal: Refusal) -> Decision:
-    return Decision(site, refusal.law, "refused", refusal.reason, witness=refusal.witness, condition=refusal.condition)
+def _refused(site: PoolSite, refusal: Refusal) -> Decision:
+    reason, witness = refuted(refusal)
+    return Decision(site.decided, refusal.law, "refused", reason, witness=witness, condition=refusal.condition)
 
-
-def _verdict(graph: Graph, site: Site, place: Place, price: PriceModel, law: Law) -> tuple[Verdict, str]:
-    proven = f"law {law.name}: {' -> '.join(site.region)} is {law.words}"
-    if place == "never":
-        return "kept", "place=never"
-    if place == "always":
-        return "moved", proven
-    cost = price.saving(graph, site)
-    return ("moved", f"{proven}; {cost}") if cost.saves else ("kept", f"saves nothing: {cost}")
-
-
-def _nothing_to_move(graph: Graph, pool: Layer, blocked: Blocked) -> list[Decision]:
-    """A pool right behind a convolution, a dense layer or an input has no site; behind anything else it gets the reason."""
-    data = graph.data(blocked.layer)
-    source = graph[blocked.layer]
-    convolves = source.op.macs([graph.type(v) for v in data], source.outputs) > 0
-    if blocked.condition == "elementwise" and (convolves or not data):
-        return []
-    return [Decision(Site(pool.name, (blocked.layer,), pool.origin.span), "up", "refused", blocked.reason, condition=blocked.condition)]

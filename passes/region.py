@@ -8,7 +8,7 @@ pool are nested; they are found from the smallest to the largest in one walk.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cnnir.ir.graph import Graph, Layer, Use, Value
 from cnnir.ops.elementwise import Elementwise
@@ -16,6 +16,10 @@ from cnnir.scalar.expr import Expr, Param, Var, substitute
 
 LARGEST = 64
 """Most layers of a region; what lies further up stays where it is."""
+
+
+Position = tuple[int, ...]
+"""A place in an order, as of words in a dictionary: right after any of them there is room for another."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,10 @@ class Region:
     def names(self) -> tuple[str, ...]:
         """Names of the layers, producers first."""
         return tuple(layer.name for layer in self.layers)
+
+    def reading(self, data: Value) -> Region:
+        """The same layers, which read `data` now."""
+        return replace(self, data=data)
 
     def expression(self, graph: Graph) -> Expr:
         """The region as one formula over Var(0); coefficient `role` of layer `name` becomes Param("name/role")."""
@@ -68,20 +76,24 @@ class Candidates:
     blocked: Blocked | None
 
 
-def find_regions(graph: Graph, pool: Layer, order: Mapping[str, int]) -> Candidates:
-    """Every region that ends at the pool's input; `order` gives each layer's place in topological order.
+def find_regions(graph: Graph, pool: Layer, order: Mapping[str, Position]) -> Candidates:
+    """Every region that ends at the pool's input; `order` gives each layer's place in topological order."""
+    return regions_up_from(graph, graph.data(pool.name)[0], pool.name, order)
+
+
+def regions_up_from(graph: Graph, result: Value, reader: str, order: Mapping[str, Position]) -> Candidates:
+    """Every region that ends at `result`, which nobody reads but the layer `reader`.
 
     The value from outside that was made last is the one to go on with: a region that reads one value cannot keep a
     later one outside, since everything made before it does not depend on it.
     """
-    result = graph.data(pool.name)[0]
     members: dict[str, Layer] = {}
     outside: set[Value] = {result}
     found: list[Region] = []
     blocked: Blocked | None = None
     while len(members) < LARGEST:
         value = max(outside, key=lambda v: (order[v.layer], v.slot))
-        blocked = elementwise(graph, value) or private(graph, value, {pool.name, *members})
+        blocked = elementwise(graph, value) or private(graph, value, {reader, *members})
         if blocked is not None:
             break
         members[value.layer] = graph[value.layer]
@@ -91,7 +103,7 @@ def find_regions(graph: Graph, pool: Layer, order: Mapping[str, int]) -> Candida
             inside = sorted(members.values(), key=lambda layer: order[layer.name])
             found.append(Region(next(iter(outside)), result, tuple(inside)))
     if members and not found:
-        blocked = Blocked("one data input", f"what feeds `{pool.name}` depends on {len(outside)} values at once", result.layer)
+        blocked = Blocked("one data input", f"what feeds `{reader}` depends on {len(outside)} values at once", result.layer)
     return Candidates(tuple(reversed(found)), blocked)
 
 

@@ -57,6 +57,11 @@ class PoolSite:
         return self.graph.type(self.region.data)
 
     @property
+    def pooled(self) -> TensorType:
+        """The type of what the pool makes of the data."""
+        return self.op.infer([self.data])[0]
+
+    @property
     def precision(self) -> Precision:
         """The precision of the computation. Integers are analysed as f64, right for layers that only compare and choose."""
         return precision(self.data.dtype if self.data.is_float else "f64")

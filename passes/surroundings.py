@@ -9,7 +9,7 @@ from cnnir.facts.precision import precision
 from cnnir.ir.graph import Graph, Layer
 from cnnir.ops.elementwise import Elementwise
 
-from .region import Region
+from .region import Position, Region
 
 
 class Surroundings:
@@ -17,9 +17,10 @@ class Surroundings:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.order = {layer.name: place for place, layer in enumerate(graph.layers())}
+        self.order: dict[str, Position] = {layer.name: (place,) for place, layer in enumerate(graph.layers())}
         self.ranges = Ranges(graph)
         self._behind: dict[str, str] | None = None
+        self._inserted = 0
 
     def exchanged(self, pool: Layer, region: Region) -> None:
         """The pool now stands in front of the region: it takes the first of their places, and they the others in turn."""
@@ -27,6 +28,19 @@ class Surroundings:
         places = sorted(self.order[name] for name in names)
         self.order.update(zip([pool.name, *region.names], places, strict=True))
         self.ranges.forget(names)
+
+    def traded(self, pool: str, layer: str) -> None:
+        """The pool now stands in front of the layer that it stood behind."""
+        self.order[pool], self.order[layer] = self.order[layer], self.order[pool]
+        self.ranges.forget([pool, layer])
+
+    def inserted(self, name: str, after: str) -> None:
+        """A new layer comes right after another one, and whoever reads the one may read it."""
+        self.order[name] = (*self.order[after], self._inserted)
+        self._inserted += 1
+        self.ranges.forget([name])
+        if self._behind is not None and after in self._behind:
+            self._behind[name] = self._behind[after]
 
     def tells_zeros_apart(self, after: str) -> Layer | None:
         """The first layer behind `after` that gives different results for -0 and +0 on the range of its data, if any does."""

@@ -6,7 +6,7 @@ Independent of every rule: all that it shares with them is the formula's NumPy m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,12 +139,36 @@ def _drop(y: Array, slack: float) -> tuple[int, int] | None:
 
 def falling_pair(expr: Expr, domain: Interval, precision: Precision, coefficients: Mapping[str, float]) -> tuple[float, float] | None:
     """Two points a < b of the domain with f(a) > f(b): small round numbers where they will do, the deepest fall first."""
+    for points, values in _finite_samples(expr, domain, precision, coefficients):
+        found = _drop(values, 0.0)
+        if found is not None:
+            return float(points[found[0]]), float(points[found[1]])
+    return None
+
+
+def inner_point(
+    expr: Expr, domain: Interval, precision: Precision, coefficients: Mapping[str, float]
+) -> tuple[float, float, float] | None:
+    """Three points a < b < c of the domain with f(b) > f(a) and f(b) > f(c): a function without any is a valley."""
+    for points, values in _finite_samples(expr, domain, precision, coefficients):
+        if len(values) < 3:
+            continue
+        left, right = np.minimum.accumulate(values), np.minimum.accumulate(values[::-1])[::-1]
+        height = values - np.maximum(left, right)
+        b = int(np.argmax(height))
+        if height[b] > 0:
+            a, c = int(np.argmin(values[: b + 1])), b + int(np.argmin(values[b:]))
+            return float(points[a]), float(points[b]), float(points[c])
+    return None
+
+
+def _finite_samples(
+    expr: Expr, domain: Interval, precision: Precision, coefficients: Mapping[str, float]
+) -> Iterator[tuple[Array, Array]]:
+    """Points in order and the values there, those that are finite: half numbers near zero first, then dense samples."""
     grids = [np.arange(-reach, reach + 0.5, 0.5) for reach in (3, 10)]
     inside = [g[(g >= domain.lo) & (g <= domain.hi)].astype(precision.numpy) for g in grids]
     for points in (*inside, samples(expr, domain, precision)):
         values = values_at(expr, points, coefficients)
-        known = np.flatnonzero(np.isfinite(values))
-        found = _drop(values[known], 0.0)
-        if found is not None:
-            return float(points[known[found[0]]]), float(points[known[found[1]]])
-    return None
+        known = np.isfinite(values)
+        yield points[known], values[known]

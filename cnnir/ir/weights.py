@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,11 @@ class Weights:
     def __setitem__(self, name: str, source: WeightSource | Array) -> None:
         self._sources[name] = Held(source) if isinstance(source, np.ndarray) else source
         self._read.pop(name, None)
+
+    def fresh(self, stem: str) -> str:
+        """A name that is not taken: the stem, or the stem with a number."""
+        names = chain([stem], (f"{stem}_{number}" for number in count(2)))
+        return next(name for name in names if name not in self._sources)
 
     def __getitem__(self, name: str) -> Array:
         """The array called `name`, read or drawn at first use and kept; raises KeyError, CnnirError where memory cannot hold it."""

@@ -152,6 +152,22 @@ class Bias(Elementwise):
 
 
 @dataclass(frozen=True)
+class Scale(Elementwise):
+    """x times a factor; one number per channel, per tensor or per element."""
+
+    name: ClassVar[str] = "scale"
+    activation: ClassVar[bool] = False
+    floating: ClassVar[bool] = False
+    per: Literal["channel", "tensor", "element"] = "channel"
+
+    def parameters(self, inputs: Sequence[TensorType]) -> Mapping[str, Parameter]:
+        return {"factor": Parameter(coefficient_shape(self.per, inputs[0]), inputs[0].dtype, "around_zero")}
+
+    def formula(self) -> Expr:
+        return X * Param("factor")
+
+
+@dataclass(frozen=True)
 class BatchNorm(Elementwise):
     """(x - mean) / sqrt(variance + eps) * scale + bias, per channel, as one multiplication and one addition.
 

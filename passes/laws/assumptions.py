@@ -8,13 +8,14 @@ from cnnir.facts.fact import Grade
 from cnnir.scalar.expr import Apply
 
 from ..site import ChannelFact, PoolSite
+from ..terms import Terms
 
 
-def assumptions(site: PoolSite, parts: list[ChannelFact]) -> tuple[str, ...]:
+def assumptions(site: PoolSite, parts: list[ChannelFact], terms: Terms) -> tuple[str, ...]:
     """In words, the strongest first."""
     if not site.data.is_float:
         return ()
-    found = ["data at the site are finite and not NaN"]
+    found = ["data at the site are finite and not NaN"] if terms.nan == "assume" else []
     nodes = list(_nodes(site))
     library = sorted({n.primitive.name for n in nodes if n.primitive.rounding == "library"})
     if library and max(part.fact.grade for part in parts) is Grade.C:

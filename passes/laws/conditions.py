@@ -1,42 +1,45 @@
-"""The side conditions of the laws on max and min pools, one function each: None where it holds, else a Refusal.
+"""The side conditions that laws about regions share, one function each: None where it holds, else a Refusal.
 
-`CONDITIONS` lists those that every such law shares, in the order they are checked: cheap ones and ones that read no
-weights first. A condition about facts asks the site, which computes them when first asked.
+A condition about facts asks the site, which computes them when first asked.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Mapping
 
 from cnnir.facts import describe
 from cnnir.facts.fact import Grade
 from cnnir.ops.elementwise import Elementwise
 from cnnir.scalar.expr import Expr, fold
 
-from ..site import ChannelFact, PoolSite
-from .rule import Exchange, Refusal
-from .witness import constants, find, witness_words
+from .rule import Question, Refusal
 
-Condition = Callable[[PoolSite], "Refusal | None"]
-
-
-def comparing(site: PoolSite) -> Refusal | None:
+def comparing(question: Question) -> Refusal | None:
     """The pool picks elements (max, min); an average commutes only with affine functions."""
+    site = question.site
     if site.op.reduce != "avg":
         return None
     return Refusal("comparing", f"`{site.op.name}` averages, and the mean of f(x) is not f of the mean unless f is affine", site.pool.name)
 
 
-def same_shape(site: PoolSite) -> Refusal | None:
+def averaging(question: Question) -> Refusal | None:
+    """The pool averages: what it does to the largest element is a matter of order, which other laws speak of."""
+    site = question.site
+    if site.op.reduce == "avg":
+        return None
+    return Refusal("averaging", f"`{site.op.name}` does not average", site.pool.name)
+
+
+def same_shape(question: Question) -> Refusal | None:
     """Every layer of the region keeps the shape and dtype of the data: broadcasting would change what is pooled."""
+    site = question.site
     for layer in site.region.layers:
         if layer.type != site.data:
             return Refusal("same shape", f"`{layer.name}` turns {site.data} into {layer.type}", layer.name)
     return None
 
 
-def fixed_coefficients(site: PoolSite) -> Refusal | None:
+def fixed_coefficients(question: Question) -> Refusal | None:
     """No coefficient varies over a pooled axis: f must be the same function at every place of a window."""
+    site = question.site
     for layer in site.region.layers:
         for role, key in layer.weights:
             shape = site.graph.weights.shape(key)
@@ -46,8 +49,9 @@ def fixed_coefficients(site: PoolSite) -> Refusal | None:
     return None
 
 
-def full_windows(site: PoolSite) -> Refusal | None:
+def full_windows(question: Question) -> Refusal | None:
     """Every window holds a real element: the start value of an empty one is not f of anything."""
+    site = question.site
     for axis, windows in enumerate(site.op.windows(site.data)):
         if len(windows.empty):
             reason = f"window {int(windows.empty[0])} of `{site.pool.name}` on spatial axis {axis} holds no real element"
@@ -55,8 +59,9 @@ def full_windows(site: PoolSite) -> Refusal | None:
     return None
 
 
-def no_wrapping(site: PoolSite) -> Refusal | None:
+def no_wrapping(question: Question) -> Refusal | None:
     """Integer layers only compare and choose: -(-128) is -128 in int8, so negation there is not decreasing."""
+    site = question.site
     if site.data.is_float:
         return None
     for layer in site.region.layers:
@@ -72,79 +77,57 @@ def _primitives(formula: Expr) -> set[str]:
     return found
 
 
-def no_nan(site: PoolSite) -> Refusal | None:
+def finite_data(question: Question) -> Refusal | None:
+    """With `nan=strict`: the ranges of the network's inputs prove that what the region reads is finite and no NaN."""
+    site = question.site
+    if question.terms.nan != "strict" or not site.data.is_float:
+        return None
+    known = site.surroundings.ranges[site.region.data]
+    if not known.nan and not known.has_infinity:
+        return None
+    what = "NaN" if known.nan else "an infinity"
+    reason = f"what it reads may be {what}: nothing proves it finite (declare the range of the inputs, as in `x: f32[...] in [0, 1]`)"
+    return Refusal("finite data", reason, site.region.data.layer)
+
+
+def no_nan(question: Question) -> Refusal | None:
     """f gives no NaN for finite data in range: comparisons with NaN depend on their order."""
+    site = question.site
     if not site.data.is_float:
         return None
     for part in site.prove(lambda fact: not fact.range.nan):
         if part.fact.range.nan:
             where = f" in channel {int(part.channels[0])}" if site.channels > 1 else ""
-            return Refusal(
-                "no NaN",
-                f"NaN is possible{where} for data in {describe.interval(site.known)}",
-                site.region.layers[-1].name,
-                int(part.channels[0]),
-            )
+            reason = f"NaN is possible{where} for data in {describe.interval(site.known)}"
+            return Refusal("no NaN", reason, site.region.layers[-1].name, int(part.channels[0]))
     return None
 
 
-CONDITIONS: Mapping[str, Condition] = {
-    "comparing": comparing,
-    "same shape": same_shape,
-    "fixed coefficients": fixed_coefficients,
-    "full windows": full_windows,
-    "no wrapping": no_wrapping,
-    "no NaN": no_nan,
-}
-
-
-FactCondition = Callable[[Exchange, PoolSite, "list[ChannelFact]", str], "Refusal | None"]
-
-
-def right_direction(law: Exchange, site: PoolSite, parts: list[ChannelFact], exactness: str) -> Refusal | None:
-    """f goes the way the law needs, in every channel; the refusal names the first channel that does not."""
-    del exactness
-    for part in parts:
-        if not law.wanted(part.fact.direction):
-            channel = int(part.channels[0])
-            witness = find(site, law, channel)
-            words = [f"not {law.words}: {describe.direction(part.fact.direction)}", *constants(site, channel)]
-            words.append(witness_words(witness) if witness else "no witness was found, and no proof")
-            return Refusal("right direction", "; ".join(words), site.region.layers[-1].name, channel, witness)
-    return None
-
-
-def exact_enough(law: Exchange, site: PoolSite, parts: list[ChannelFact], exactness: str) -> Refusal | None:
+def exact_enough(question: Question) -> Refusal | None:
     """The direction holds for the float code (E, C), or rewrites that re-round are wanted and the difference is bounded."""
-    for part in parts:
+    site, words = question.site, question.law.said(question.site.op.reduce)
+    for part in question.parts:
         if part.fact.grade is not Grade.U:
             continue
-        if exactness != "ulp":
-            reason = f"its float code is not known to be {law.words}, only the real function is (class U)"
+        if question.terms.exactness != "ulp":
+            reason = f"its float code is not known to be {words}, only the real function is (class U)"
             return Refusal("exact enough", reason, site.region.layers[-1].name)
         if part.fact.bound is None:
-            reason = f"no bound is known for how far its float code is from {law.words} on {describe.interval(site.known)}"
+            known = describe.interval(site.known)
+            reason = f"no bound is known for how far its float code is from {words} on {known}"
             return Refusal("exact enough", reason, site.region.layers[-1].name)
     return None
 
 
-def zero_sign(law: Exchange, site: PoolSite, parts: list[ChannelFact], exactness: str) -> Refusal | None:
+def zero_sign(question: Question) -> Refusal | None:
     """No layer that tells -0 from +0 reads what depends on the pool, or the pool never gives -0.
 
     Before and after a move a window may give zeros of different signs: ceil, then pool, then 1/x, on [0, -.5].
     """
-    del law, exactness
-    if not any(part.fact.range.minus_zero for part in parts):
+    site = question.site
+    if not any(part.fact.range.minus_zero for part in question.parts):
         return None
     layer = site.surroundings.tells_zeros_apart(site.pool.name)
     if layer is None:
         return None
     return Refusal("zero sign", f"`{layer.name}` tells -0 from +0, and the pool may give either, depending on the order", layer.name)
-
-
-FACT_CONDITIONS: Mapping[str, FactCondition] = {
-    "right direction": right_direction,
-    "exact enough": exact_enough,
-    "zero sign": zero_sign,
-}
-"""Conditions on the law, the site, the facts that cover its channels, and the exactness asked for."""

@@ -10,10 +10,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from cnnir.decisions import Witness
 from cnnir.facts.lattice import Direction
-from cnnir.ops.pooling import Pooling, flipped
+from cnnir.ops.pooling import Reduce, flipped
 
+from ..rewrites import lift
+from ..site import PoolSite
+from ..surroundings import Surroundings
 from .order import OrderLaw
+from .witness import falling, swapped
 
 
 class Down(OrderLaw):
@@ -28,10 +33,13 @@ network down(x: f32[1, 3, 32, 32] in [0, 1]) {
     x -> conv(8, 3, pad=1) -> fade -> maxpool(2)
 }
 """
-    keeps_order: ClassVar[bool] = False
 
-    def wanted(self, direction: Direction) -> bool:
+    def wanted(self, direction: Direction, reduce: Reduce) -> bool:
         return direction.is_down
 
-    def pool(self, pool: Pooling) -> Pooling:
-        return flipped(pool)
+    def counterexample(self, site: PoolSite, channel: int) -> Witness | None:
+        return swapped(site, falling(site, -site.expression, channel), channel, flipped(site.op).reduce)
+
+    def rewrite(self, around: Surroundings, site: PoolSite) -> list[str]:
+        lift(around, site, flipped(site.op), self.name)
+        return [site.pool.name]

@@ -1,67 +1,97 @@
-"""What the laws up and down share: side conditions, the proof, and the exchange of a region and a pool."""
+"""What laws about max and min pools share: side conditions, the proof as data, and its words."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from typing import ClassVar
 
-from cnnir.decisions import Certificate
-from cnnir.facts import lattice
-from cnnir.facts.describe import describe
+from cnnir.decisions import Certificate, Witness
+from cnnir.facts import describe, lattice
 from cnnir.facts.fact import Fact, Grade
-from cnnir.ir.graph import Graph, Use, Value
+from cnnir.facts.lattice import Direction
+from cnnir.ops.pooling import Reduce
+from cnnir.price import Work
 
-from ..region import entries
 from ..site import ChannelFact, PoolSite
-from . import conditions
+from ..terms import Terms
+from . import conditions as shared
 from .assumptions import assumptions
-from .rule import Exchange, Proof, Refusal
+from .rule import Condition, Question, Refusal, RegionLaw
+from .witness import constants, witness_words
+from .work import pooled, region_steps
 
 
-class OrderLaw(Exchange):
-    """pool_W f(x) = f(pool'_W x) for an f that keeps (or reverses) order; pool' is the pool or its dual."""
+def right_direction(question: Question) -> Refusal | None:
+    """f goes the way the law needs, in every channel; the refusal names the first channel that does not."""
+    law, site = question.law, question.site
+    assert isinstance(law, OrderLaw)
+    for part in question.parts:
+        if not law.wanted(part.fact.direction, site.op.reduce):
+            channel = int(part.channels[0])
+            words = [f"not {law.said(site.op.reduce)}: {describe.direction(part.fact.direction)}", *constants(site, channel)]
+            last = site.region.layers[-1].name
+            return Refusal("right direction", "; ".join(words), last, channel, lambda: law.counterexample(site, channel))
+    return None
 
-    def check(self, site: PoolSite, exactness: str) -> Proof | Refusal:
-        """The shared side conditions, then direction, float class and the sign of zero."""
-        answer = self._check(site, exactness)
-        return replace(answer, law=self.name) if isinstance(answer, Refusal) else answer
 
-    def _check(self, site: PoolSite, exactness: str) -> Proof | Refusal:
-        for condition in conditions.CONDITIONS.values():
-            refusal = condition(site)
-            if refusal is not None:
-                return refusal
-        parts = list(site.prove(lambda fact: self.usable(fact, exactness)))
-        for condition in conditions.FACT_CONDITIONS.values():
-            refusal = condition(self, site, parts, exactness)
-            if refusal is not None:
-                return refusal
-        return Proof(self.certificate(site, parts))
+def refuted(refusal: Refusal) -> tuple[str, Witness | None]:
+    """The reason with its witness, looked for now."""
+    if refusal.search is None:
+        return refusal.reason, None
+    witness = refusal.search()
+    return f"{refusal.reason}; {witness_words(witness) if witness else 'no witness was found, and no proof'}", witness
 
-    def usable(self, fact: Fact, exactness: str) -> bool:
-        """Whether these facts need no finer look: the wanted direction, NaN-free, and exact enough."""
-        exact_enough = fact.grade is not Grade.U or (exactness == "ulp" and fact.bound is not None)
-        return self.wanted(fact.direction) and not fact.range.nan and exact_enough
 
-    def certificate(self, site: PoolSite, parts: list[ChannelFact]) -> Certificate:
+class OrderLaw(RegionLaw):
+    """A law that needs f to go some way, and max or min pools."""
+
+    conditions: ClassVar[Mapping[str, Condition]] = {
+        "comparing": shared.comparing,
+        "same shape": shared.same_shape,
+        "fixed coefficients": shared.fixed_coefficients,
+        "full windows": shared.full_windows,
+        "no wrapping": shared.no_wrapping,
+        "finite data": shared.finite_data,
+        "no NaN": shared.no_nan,
+        "right direction": right_direction,
+        "exact enough": shared.exact_enough,
+        "zero sign": shared.zero_sign,
+    }
+    pools: ClassVar[int] = 1
+    """How many pools stand in front of the region afterwards,"""
+    copies: ClassVar[int] = 1
+    """and how many regions behind them."""
+
+    def wanted(self, direction: Direction, reduce: Reduce) -> bool:
+        """Whether this direction makes the law right for pools that reduce so."""
+        raise NotImplementedError
+
+    def counterexample(self, site: PoolSite, channel: int) -> Witness | None:
+        """A window of this channel on which the rewrite would change the answer, where sampling finds one."""
+        raise NotImplementedError
+
+    def usable(self, fact: Fact, site: PoolSite, terms: Terms) -> bool:
+        """The wanted direction, NaN-free, and exact enough."""
+        exact_enough = fact.grade is not Grade.U or (terms.exactness == "ulp" and fact.bound is not None)
+        return self.wanted(fact.direction, site.op.reduce) and not fact.range.nan and exact_enough
+
+    def certificate(self, question: Question) -> Certificate:
         """The law with the facts of each group of channels, and the names of the conditions that were checked."""
-        facts = {_channels(part, site): describe(part.fact) for part in parts}
+        site, parts = question.site, question.parts
+        facts = {_channels(part, site): describe.describe(part.fact) for part in parts}
         grade = max(part.fact.grade for part in parts)
         bound = max(part.fact.bound or 0.0 for part in parts) if grade is Grade.U else None
-        checked = ("elementwise", "private", *conditions.CONDITIONS, *conditions.FACT_CONDITIONS)
+        checked = ("elementwise", "private", *self.conditions)
         records = tuple(_record(part) for part in parts)
-        return Certificate(self.name, facts, checked, str(grade), bound, assumptions(site, parts), records)
+        taken = assumptions(site, parts, question.terms)
+        return Certificate(self.name, facts, checked, str(grade), bound, assumptions=taken, records=records)
 
-    def rewrite(self, graph: Graph, site: PoolSite) -> None:
-        """Before: data -> region -> pool -> readers. After: data -> pool' -> region -> readers, layers keeping their names."""
-        pooled, result, data = Value(site.pool.name), site.region.result, site.region.data
-        reads = entries(graph, site.region)
-        graph.replace_uses(pooled, result)
-        for use in reads:
-            graph.connect(use, pooled)
-        graph.connect(Use(site.pool.name, 0), data)
-        graph.revise(site.pool.name, op=self.pool(site.op), made_by=self.name)
-        for name in site.region.names:
-            graph.revise(name, made_by=self.name)
+    def work(self, site: PoolSite) -> tuple[Work, Work]:
+        """The region on every element, and one pool; or the pools, and the region once or twice a window."""
+        before, after = region_steps(site, site.data.elements), region_steps(site, site.pooled.elements)
+        reads = pooled(site.op, site.data)
+        combined = (self.copies - 1 + self.pools - 1 > 0) * site.pooled.elements
+        return Work(before, pooled=reads), Work(after * self.copies + combined, pooled=reads * self.pools)
 
 
 def _record(part: ChannelFact) -> dict[str, object]:

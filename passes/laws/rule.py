@@ -1,28 +1,38 @@
-"""What a law is: it looks at a site, answers with a proof or a refusal, and rewrites where it has proved."""
+"""What a law is: it looks at a pool and what stands in front of it, answers with a proof or a refusal, and rewrites."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 from cnnir.decisions import Certificate, Witness
-from cnnir.facts.lattice import Direction
-from cnnir.ir.graph import Graph
-from cnnir.ops.pooling import Pooling
+from cnnir.facts.fact import Fact
+from cnnir.ir.graph import Layer
+from cnnir.ops.pooling import Reduce
+from cnnir.price import Work
 
-from ..site import PoolSite
+from ..site import ChannelFact, PoolSite
+from ..surroundings import Surroundings
+from ..terms import Terms
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a law does not apply: the side condition that failed, in words, and numbers that show it where there are any."""
+    """Why a law does not apply: the side condition that failed, in words, and a search for numbers that show it."""
 
     condition: str
     reason: str
     layer: str | None = None
     channel: int | None = None
-    witness: Witness | None = None
+    search: Callable[[], Witness | None] | None = None
+    """Looks for a window on which the rewrite would change the answer; run only for the refusal that is shown."""
+    telling: bool = True
+    """Whether a user wants to hear of it: that a max pool behind a convolution does not average is no news."""
     law: str = ""
+    passed: int = 0
+    """How many conditions held before this one: of several laws, the one that came furthest says most."""
 
 
 @dataclass(frozen=True)
@@ -33,33 +43,86 @@ class Proof:
 
 
 class Law:
-    """A rule: `check` decides, `rewrite` does. Neither looks at names of ops."""
+    """A rule about a pool. Nothing in it looks at the names of ops."""
 
     name: ClassVar[str] = ""
     words: ClassVar[str] = ""
-    """What it needs of the region, in words."""
+    """What it says of what stands in front of the pool, where it applies."""
     example: ClassVar[str] = ""
-    """A network in which it moves something."""
+    """A network in which it moves something,"""
+    terms: ClassVar[Terms] = Terms()
+    """on these terms."""
 
-    def check(self, site: PoolSite, exactness: str) -> Proof | Refusal:
-        """Proof that the law applies at this site with this exactness, or the first side condition that fails."""
+    def said(self, reduce: Reduce) -> str:
+        """`words` where the pool reduces so."""
+        del reduce
+        return self.words
+
+
+class RegionLaw(Law):
+    """A law about an elementwise region in front of a pool: one file each, tried on every region in turn."""
+
+    conditions: ClassVar[Mapping[str, Condition]] = {}
+    """Its side conditions by name, in the order they are checked: cheap ones, and ones that read no weights, first."""
+
+    def check(self, site: PoolSite, terms: Terms) -> Proof | Refusal:
+        """Proof that the law applies at this site on these terms, or the first side condition that fails."""
+        question = Question(self, site, terms)
+        for passed, condition in enumerate(self.conditions.values()):
+            refusal = condition(question)
+            if refusal is not None:
+                return replace(refusal, law=self.name, passed=passed)
+        return Proof(self.certificate(question))
+
+    def usable(self, fact: Fact, site: PoolSite, terms: Terms) -> bool:
+        """Whether these facts need no finer look (fewer channels, a smaller range) for the law to apply."""
         raise NotImplementedError
 
-    def rewrite(self, graph: Graph, site: PoolSite) -> None:
-        """Change `graph`, in which the law was proved at `site`."""
+    def certificate(self, question: Question) -> Certificate:
+        """The proof as data, once every condition holds."""
+        raise NotImplementedError
+
+    def rewrite(self, around: Surroundings, site: PoolSite) -> list[str]:
+        """Change the network, in which the law was proved at `site`; the pools that may go on from there."""
+        raise NotImplementedError
+
+    def work(self, site: PoolSite) -> tuple[Work, Work]:
+        """What the site costs as written, and rewritten."""
         raise NotImplementedError
 
 
-class Exchange(Law):
-    """A law by which an elementwise region and a pool trade places, the pool perhaps becoming its dual."""
+class LayerLaw(Law):
+    """A law about the one layer in front of a pool that makes what the pool reads: a convolution, a concat."""
 
-    keeps_order: ClassVar[bool] = True
-    """Whether f must keep order (else reverse it)."""
-
-    def wanted(self, direction: Direction) -> bool:
-        """Whether this direction makes the law right."""
+    def about(self, layer: Layer) -> bool:
+        """Whether the law speaks of such a layer."""
         raise NotImplementedError
 
-    def pool(self, pool: Pooling) -> Pooling:
-        """The pool after the exchange."""
+    def check(self, around: Surroundings, pool: Layer, terms: Terms) -> Proof | Refusal:
+        """Proof that the law applies to the pool and the layer in front of it, or the first side condition that fails."""
         raise NotImplementedError
+
+    def rewrite(self, around: Surroundings, pool: Layer) -> list[str]:
+        """Change the network, in which the law was proved; the pools that stand further up now."""
+        raise NotImplementedError
+
+    def work(self, around: Surroundings, pool: Layer, terms: Terms) -> tuple[Work, Work]:
+        """What the rewrite changes costs as written, and rewritten."""
+        raise NotImplementedError
+
+
+@dataclass
+class Question:
+    """Does this law apply at this site, on these terms?"""
+
+    law: RegionLaw
+    site: PoolSite
+    terms: Terms
+
+    @cached_property
+    def parts(self) -> list[ChannelFact]:
+        """Facts that together cover every channel, as coarse as the law can use; the last one fails it if any does."""
+        return list(self.site.prove(lambda fact: self.law.usable(fact, self.site, self.terms)))
+
+
+Condition = Callable[[Question], "Refusal | None"]

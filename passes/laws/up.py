@@ -14,10 +14,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from cnnir.decisions import Witness
 from cnnir.facts.lattice import Direction
-from cnnir.ops.pooling import Pooling
+from cnnir.ops.pooling import Reduce
 
+from ..rewrites import lift
+from ..site import PoolSite
+from ..surroundings import Surroundings
 from .order import OrderLaw
+from .witness import falling, swapped
 
 
 class Up(OrderLaw):
@@ -33,8 +38,12 @@ network up(x: f32[1, 3, 32, 32] in [0, 1]) {
 }
 """
 
-    def wanted(self, direction: Direction) -> bool:
+    def wanted(self, direction: Direction, reduce: Reduce) -> bool:
         return direction.is_up
 
-    def pool(self, pool: Pooling) -> Pooling:
-        return pool
+    def counterexample(self, site: PoolSite, channel: int) -> Witness | None:
+        return swapped(site, falling(site, site.expression, channel), channel, site.op.reduce)
+
+    def rewrite(self, around: Surroundings, site: PoolSite) -> list[str]:
+        lift(around, site, site.op, self.name)
+        return [site.pool.name]

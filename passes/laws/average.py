@@ -1,0 +1,39 @@
+"""Average pools as sums: what they divide by, and how far re-rounding can take them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cnnir.facts.precision import Precision
+from cnnir.ops.pooling import Pooling
+from cnnir.types import TensorType
+
+from ..site import Array
+
+
+def _real(pool: Pooling, data: TensorType) -> Array:
+    counts = np.ones((), np.int64)
+    for axis in pool.windows(data):
+        counts = np.multiply.outer(counts, axis.real.sum(axis=1))
+    return counts
+
+
+def counts_what_it_sums(pool: Pooling, data: TensorType) -> bool:
+    """Whether every window's divisor is the number of its real elements."""
+    return bool(np.array_equal(pool.divisor(data), _real(pool, data)))
+
+
+def largest_window(pool: Pooling, data: TensorType) -> int:
+    """The most real elements that one window sums."""
+    return int(np.max(_real(pool, data), initial=1))
+
+
+def error(roundings: int, scale: Array, shift: Array, precision: Precision) -> tuple[float, float]:
+    """(growth, offset): two ways of computing a x + b with so many roundings, and two more for the division, differ by at
+    most growth max|x| + offset, for sizes `scale` of a and `shift` of b with everything computed on the way."""
+    steps = roundings + 2
+    gamma = steps * precision.unit / (1 - steps * precision.unit) if steps * precision.unit < 1 else math.inf
+    underflow = 2 * steps * precision.tiny
+    return 2 * gamma * float(np.max(scale)), 2 * gamma * float(np.max(shift)) + underflow

@@ -1,0 +1,58 @@
+"""What rewrites of sites are made of: lifting a pool over a region, and making twins of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from cnnir.ir.graph import Graph, Layer, Use, Value
+from cnnir.ops.base import Op
+from cnnir.ops.pooling import Pooling
+
+from .region import Region, entries
+from .site import PoolSite
+from .surroundings import Surroundings
+
+
+def lift(around: Surroundings, site: PoolSite, pool: Pooling, law: str) -> None:
+    """Before: data -> region -> pool -> readers. After: data -> pool -> region -> readers, layers keeping their names."""
+    graph = around.graph
+    pooled, result, data = Value(site.pool.name), site.region.result, site.region.data
+    reads = entries(graph, site.region)
+    graph.replace_uses(pooled, result)
+    for use in reads:
+        graph.connect(use, pooled)
+    graph.connect(Use(site.pool.name, 0), data)
+    graph.revise(site.pool.name, op=pool, made_by=law)
+    for name in site.region.names:
+        graph.revise(name, made_by=law)
+    around.exchanged(site.pool, site.region)
+
+
+def added(
+    around: Surroundings, op: Op, inputs: list[Value], like: Layer, law: str, weights: Mapping[str, str] | None = None
+) -> Value:
+    """A new layer made by `law`, that comes right after `like` and originates where it does."""
+    graph = around.graph
+    name = graph.fresh(op.name)
+    value = graph.add(op, inputs, name=name, weights=weights, origin=replace(like.origin, made_by=law))
+    around.inserted(name, after=like.name)
+    return value
+
+
+def twin(around: Surroundings, region: Region, data: Value, law: str) -> Value:
+    """A second copy of the region that reads `data`; weights are shared. Returns its result."""
+    graph = around.graph
+    values = {region.data: data}
+    for layer in region.layers:
+        inputs = [values[v] for v in graph.data(layer.name)]
+        values[Value(layer.name)] = added(around, layer.op, inputs, layer, law, dict(layer.weights))
+    return values[region.result]
+
+
+def take_over(graph: Graph, old: Value, new: Value, but: str) -> None:
+    """Everyone who reads `old` reads `new`, except the layer `but` that makes `new` of `old`."""
+    kept = [use for use in graph.uses(old) if use.layer == but]
+    graph.replace_uses(old, new)
+    for use in kept:
+        graph.connect(use, old)
