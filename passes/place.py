@@ -15,7 +15,7 @@ from cnnir.price import Operations, PriceModel, Work
 from .laws import LAYER_LAWS
 from .laws.order import refuted
 from .laws.proving import Found, Search, search
-from .laws.rule import Law, LayerLaw, Proof, Refusal
+from .laws.rule import Law, LayerLaw, Pair, Proof, Refusal
 from .region import Blocked
 from .site import PoolSite
 from .surroundings import Surroundings
@@ -33,7 +33,7 @@ def place(
     `price` says that it saves, `always` wherever a law is proved, `never` nothing: it says what could be moved.
     """
     result = graph.copy()
-    placement = Placement(Surroundings(result), place, Terms(exactness, nan), price or Operations())
+    placement = Placement(Surroundings(result, nan == "assume"), place, Terms(exactness, nan), price or Operations())
     decisions = placement.run([layer.name for layer in graph.layers() if isinstance(layer.op, Pooling)])
     verify(result)
     return Optimized(result, tuple(decisions))
@@ -89,9 +89,11 @@ class Placement:
             return _refused(*outcome.refused[-1]), []  # the smallest region's: the reason nearest to the pool
         source = self.around.graph[data.layer]
         law = next((law for law in LAYER_LAWS if law.about(source)), None)
-        answer = law.check(self.around, pool, self.terms) if law else None
+        pair = Pair(self.around, source, pool, self.terms)
+        answer = law.check(pair) if law else None
         if law and isinstance(answer, Proof):
-            return self._step(pool, source, law, answer)
+            return self._step(pair, law, answer)
+        assert answer is None or isinstance(answer, Refusal)
         return self._nothing_to_move(pool, source, outcome, answer), []
 
     def _exchange(self, found: Found) -> tuple[Decision, list[str]]:
@@ -101,10 +103,10 @@ class Placement:
         pools = law.rewrite(self.around, site) if verdict == "moved" else []
         return Decision(site.decided, law.name, verdict, reason, certificate, bound=certificate.bound), pools
 
-    def _step(self, pool: Layer, source: Layer, law: LayerLaw, proof: Proof) -> tuple[Decision, list[str]]:
-        site = Site(pool.name, (source.name,), pool.origin.span)
-        verdict, reason = self._verdict(site, law, law.words, law.work(self.around, pool, self.terms))
-        pools = law.rewrite(self.around, pool) if verdict == "moved" else []
+    def _step(self, pair: Pair, law: LayerLaw, proof: Proof) -> tuple[Decision, list[str]]:
+        site = Site(pair.pool.name, (pair.layer.name,), pair.pool.origin.span)
+        verdict, reason = self._verdict(site, law, law.words, law.work(pair))
+        pools = law.rewrite(pair) if verdict == "moved" else []
         return Decision(site, law.name, verdict, reason, proof.certificate, bound=proof.certificate.bound), pools
 
     def _verdict(self, site: Site, law: Law, said: str, work: tuple[Work, Work]) -> tuple[Verdict, str]:
@@ -136,4 +138,3 @@ def _blocked(site: Site, blocked: Blocked) -> Decision:
 def _refused(site: PoolSite, refusal: Refusal) -> Decision:
     reason, witness = refuted(refusal)
     return Decision(site.decided, refusal.law, "refused", reason, witness=witness, condition=refusal.condition)
-

@@ -29,9 +29,7 @@ def lift(around: Surroundings, site: PoolSite, pool: Pooling, law: str) -> None:
     around.exchanged(site.pool, site.region)
 
 
-def added(
-    around: Surroundings, op: Op, inputs: list[Value], like: Layer, law: str, weights: Mapping[str, str] | None = None
-) -> Value:
+def added(around: Surroundings, op: Op, inputs: list[Value], like: Layer, law: str, weights: Mapping[str, str] | None = None) -> Value:
     """A new layer made by `law`, that comes right after `like` and originates where it does."""
     graph = around.graph
     name = graph.fresh(op.name)

@@ -15,10 +15,10 @@ from .region import Position, Region
 class Surroundings:
     """Facts about a graph that is being rewritten, kept right through each move so that no pool pays for them again."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, assume_finite: bool = True) -> None:
         self.graph = graph
         self.order: dict[str, Position] = {layer.name: (place,) for place, layer in enumerate(graph.layers())}
-        self.ranges = Ranges(graph)
+        self.ranges = Ranges(graph, assume_finite)
         self._behind: dict[str, str] | None = None
         self._inserted = 0
 

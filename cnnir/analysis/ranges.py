@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from cnnir.facts.interval import Interval, unknown
 from cnnir.facts.precision import precision
 from cnnir.ir.graph import Graph, Value
+from cnnir.ops.tensor import Input
 
 
 class Ranges:
     """Value -> interval, hulled over its elements, for one state of a graph. Reads weights only of layers on the way."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, assume_finite: bool = True) -> None:
+        """`assume_finite`: inputs without a declared range hold finite numbers; else anything, NaN included."""
         self.graph = graph
+        self.assume_finite = assume_finite
         self._known: dict[Value, Interval] = {}
 
     def __getitem__(self, value: Value) -> Interval:
@@ -43,6 +47,8 @@ class Ranges:
         layer = self.graph[value.layer]
         if not self.graph.type(value).is_float:
             return unknown(precision("f64"))
+        if isinstance(layer.op, Input) and layer.op.range is None and not self.assume_finite:
+            return Interval(-math.inf, math.inf, True, True)
         types = [self.graph.type(v) for v in operands]
         known = [self._known[v] for v in operands]
         return layer.op.output_range(known, types, lambda: self.graph.parameters(layer.name), precision(self.graph.type(value).dtype))

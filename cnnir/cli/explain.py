@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from .console import emit_json, json_option
+
+if TYPE_CHECKING:
+    from cnnir.passes.terms import Exactness
 
 
 @click.command()
@@ -34,7 +38,7 @@ def command(code: str | None, as_json: bool) -> None:
         return
     if code.lower() in LAWS:
         law = LAWS[code.lower()]
-        before, after = law.example, _moved(law.example)
+        before, after = law.example, _moved(law.example, law.terms.exactness)
         text = f"{_page(law)}\n\nFor example:\n\n{_indent(before)}\n\nBecomes:\n\n{_indent(after)}"
         document = {"law": law.name, "page": _page(law), "example": before, "moved": after}
     elif code.upper() in CODES:
@@ -58,12 +62,12 @@ def _page(law: object) -> str:
     return (sys.modules[type(law).__module__].__doc__ or "").strip()
 
 
-def _moved(text: str) -> str:
+def _moved(text: str, exactness: Exactness) -> str:
     """An example after everything that may move has moved."""
     import cnnir
     from cnnir.passes.place import place
 
-    return cnnir.dumps(place(cnnir.parse(text), "always").graph)
+    return cnnir.dumps(place(cnnir.parse(text), "always", exactness).graph)
 
 
 def _indent(text: str) -> str:

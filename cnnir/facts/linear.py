@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ def linear(formula: Expr, coefficients: Mapping[str, Array], precision: Precisio
         value = coefficients[expr.role] if isinstance(expr, Param) else expr.value if isinstance(expr, Const) else np.nan
         return _constant(np.asarray(value, np.float64))
 
-    def node(primitive: Primitive, args: list[Linear | None]) -> Linear | None:
+    def node(primitive: Primitive, args: Sequence[Linear | None]) -> Linear | None:
         known = [a for a in args if a is not None]
         if len(known) < len(args):
             return None

@@ -146,9 +146,7 @@ def falling_pair(expr: Expr, domain: Interval, precision: Precision, coefficient
     return None
 
 
-def inner_point(
-    expr: Expr, domain: Interval, precision: Precision, coefficients: Mapping[str, float]
-) -> tuple[float, float, float] | None:
+def inner_point(expr: Expr, domain: Interval, precision: Precision, coefficients: Mapping[str, float]) -> tuple[float, float, float] | None:
     """Three points a < b < c of the domain with f(b) > f(a) and f(b) > f(c): a function without any is a valley."""
     for points, values in _finite_samples(expr, domain, precision, coefficients):
         if len(values) < 3:
@@ -162,9 +160,7 @@ def inner_point(
     return None
 
 
-def _finite_samples(
-    expr: Expr, domain: Interval, precision: Precision, coefficients: Mapping[str, float]
-) -> Iterator[tuple[Array, Array]]:
+def _finite_samples(expr: Expr, domain: Interval, precision: Precision, coefficients: Mapping[str, float]) -> Iterator[tuple[Array, Array]]:
     """Points in order and the values there, those that are finite: half numbers near zero first, then dense samples."""
     grids = [np.arange(-reach, reach + 0.5, 0.5) for reach in (3, 10)]
     inside = [g[(g >= domain.lo) & (g <= domain.hi)].astype(precision.numpy) for g in grids]

@@ -32,7 +32,7 @@ from ..site import PoolSite
 from ..surroundings import Surroundings
 from ..terms import Terms
 from . import conditions as shared
-from .average import counts_what_it_sums, error, largest_window
+from .average import NO_OVERFLOW, counts_what_it_sums, error, largest_window
 from .rule import Condition, Question, Refusal, RegionLaw
 from .work import pooled, region_steps
 
@@ -58,6 +58,19 @@ def counted_elements(question: Question) -> Refusal | None:
         return None
     reason = f"`{site.pool.name}` counts padding in its divisor, and f(0) is not 0: the border would get less of the shift"
     return Refusal("counted elements", reason, site.pool.name)
+
+
+def no_overflow(question: Question) -> Refusal | None:
+    """With `nan=strict`: nothing that is computed on the way, nor the sum over a window, can leave the finite numbers."""
+    site = question.site
+    found = region_as_linear(site)
+    if question.terms.nan != "strict" or found is None:
+        return None
+    known = site.surroundings.ranges[site.region.data]
+    largest = (found.size_scale * known.magnitude + found.size_shift).max() * (1 + largest_window(site.op, site.data))
+    if not known.nan and largest < site.precision.max / 2:
+        return None
+    return Refusal("no overflow", f"`{' -> '.join(site.region.names)}` or the sum over a window may overflow", site.pool.name)
 
 
 def may_round(question: Question) -> Refusal | None:
@@ -94,7 +107,7 @@ network affine(x: f32[1, 3, 32, 32] in [0, 1]) {
         "fixed coefficients": shared.fixed_coefficients,
         "affine": is_affine,
         "counted elements": counted_elements,
-        "finite data": shared.finite_data,
+        "no overflow": no_overflow,
         "exact enough": may_round,
     }
 
@@ -112,7 +125,7 @@ network affine(x: f32[1, 3, 32, 32] in [0, 1]) {
         growth, offset = error(largest_window(site.op, site.data) + found.roundings, found.size_scale, found.size_shift, site.precision)
         facts = {"every channel": f"affine; off by at most {growth:.3g} max|x| + {offset:.3g}"}
         bound = growth * site.known.magnitude + offset
-        contract = ("data at the site are finite and not NaN",) if question.terms.nan == "assume" else ()
+        contract = (NO_OVERFLOW,) if question.terms.nan == "assume" else ()
         return Certificate(self.name, facts, checked, str(Grade.U), bound, growth, contract)
 
     def rewrite(self, around: Surroundings, site: PoolSite) -> list[str]:

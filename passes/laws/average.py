@@ -12,6 +12,9 @@ from cnnir.types import TensorType
 
 from ..site import Array
 
+NO_OVERFLOW = "data at the site are finite and not NaN, and sums of them do not overflow"
+"""What every proof about averages assumes, unless it proves it (`nan=strict`)."""
+
 
 def _real(pool: Pooling, data: TensorType) -> Array:
     counts = np.ones((), np.int64)

@@ -11,22 +11,36 @@ places with their pools. So it fires only where a law about regions is proved in
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import ClassVar
 
 from cnnir.decisions import Certificate
 from cnnir.facts.fact import Grade
-from cnnir.ir.graph import Graph, Layer, Use, Value
-from cnnir.ops.pooling import Pooling
+from cnnir.ir.graph import Layer, Use, Value
 from cnnir.ops.tensor import Concat as ConcatOp
 from cnnir.price import Work
 
-from ..region import private
 from ..rewrites import added
-from ..surroundings import Surroundings
-from ..terms import Terms
+from .pairs import privately_read
 from .proving import Found, search
-from .rule import LayerLaw, Proof, Refusal
+from .rule import LayerLaw, Pair, PairCondition, Refusal
+
+
+def channel_axis(pair: Pair) -> Refusal | None:
+    """The concat runs along channels or images, which no pool mixes."""
+    op = pair.layer.op
+    assert isinstance(op, ConcatOp)
+    if op.axis % pair.layer.type.rank <= 1:
+        return None
+    reason = f"`{pair.layer.name}` joins along a pooled axis: windows reach across the seam"
+    return Refusal("channel axis", reason, pair.layer.name)
+
+
+def opens_something(pair: Pair) -> Refusal | None:
+    """Some input of the concat may trade places with the pool; else nothing is won."""
+    if openings(pair):
+        return None
+    return Refusal("opens something", f"no layer in front of `{pair.layer.name}` may trade places with the pool", pair.layer.name)
 
 
 class Concat(LayerLaw):
@@ -41,63 +55,42 @@ network concat(x: f32[1, 16, 32, 32]) {
     concat(a, b) -> maxpool(2)
 }
 """
+    conditions: ClassVar[Mapping[str, PairCondition]] = {
+        "channel axis": channel_axis,
+        "private": privately_read,
+        "opens something": opens_something,
+    }
 
     def about(self, layer: Layer) -> bool:
         return isinstance(layer.op, ConcatOp)
 
-    def check(self, around: Surroundings, pool: Layer, terms: Terms) -> Proof | Refusal:
-        graph = around.graph
-        concat = graph[graph.data(pool.name)[0].layer]
-        for passed, refusal in enumerate((pools_no_seam(concat), _privately(graph, pool, concat))):
-            if refusal is not None:
-                return replace(refusal, law=self.name, passed=passed)
-        opened = openings(around, pool, terms)
-        if not opened:
-            reason = f"no layer in front of `{concat.name}` may trade places with the pool"
-            return Refusal("opens", reason, concat.name, law=self.name, passed=2)
-        facts = {f"input {found.site.region.result.layer}": f"law {found.law.name}" for found in opened}
-        return Proof(Certificate(self.name, facts, ("channel axis", "private", "opens"), str(Grade.E)))
+    def certificate(self, pair: Pair) -> Certificate:
+        facts = {f"input {found.site.region.result.layer}": f"law {found.law.name}" for found in openings(pair)}
+        return Certificate(self.name, facts, tuple(self.conditions), str(Grade.E))
 
-    def rewrite(self, around: Surroundings, pool: Layer) -> list[str]:
+    def rewrite(self, pair: Pair) -> list[str]:
         """Before: concat(a, b) -> pool -> readers. After: concat(a -> pool, b -> pool) -> readers; the concat keeps its name."""
-        graph = around.graph
-        assert isinstance(pool.op, Pooling)
-        concat = graph[graph.data(pool.name)[0].layer]
-        inputs = graph.data(concat.name)
-        graph.replace_uses(Value(pool.name), Value(concat.name))
-        graph.connect(Use(pool.name, 0), inputs[0])
-        graph.revise(pool.name, made_by=self.name)
-        around.traded(pool.name, concat.name)
-        pools = {inputs[0]: Value(pool.name)}
+        graph, concat, pool, inputs = pair.graph, pair.layer.name, pair.pool.name, pair.inputs
+        graph.replace_uses(Value(pool), Value(concat))
+        graph.connect(Use(pool, 0), inputs[0])
+        graph.revise(pool, made_by=self.name)
+        pair.around.traded(pool, concat)
+        pools = {inputs[0]: Value(pool)}
         for value in inputs[1:]:
             if value not in pools:
-                pools[value] = added(around, pool.op, [value], graph[pool.name], self.name)
+                pools[value] = added(pair.around, pair.op, [value], graph[pool], self.name)
         for slot, value in enumerate(inputs):
-            graph.connect(Use(concat.name, slot), pools[value])
-        graph.revise(concat.name, made_by=self.name)
+            graph.connect(Use(concat, slot), pools[value])
+        graph.revise(concat, made_by=self.name)
         return [value.layer for value in pools.values()]
 
-    def work(self, around: Surroundings, pool: Layer, terms: Terms) -> tuple[Work, Work]:
+    def work(self, pair: Pair) -> tuple[Work, Work]:
         """That of the regions that it opens the way for."""
-        works = [found.law.work(found.site) for found in openings(around, pool, terms)]
+        works = [found.law.work(found.site) for found in openings(pair)]
         return sum((w for w, _ in works), Work()), sum((w for _, w in works), Work())
 
 
-def openings(around: Surroundings, pool: Layer, terms: Terms) -> list[Found]:
-    """The regions that end at an input of the concat in front of the pool, and may trade places with the pool."""
-    concat = around.graph.data(pool.name)[0].layer
-    inputs = dict.fromkeys(around.graph.data(concat))
-    return [found for value in inputs if (found := search(around, pool, value, concat, terms).found)]
-
-
-def pools_no_seam(concat: Layer) -> Refusal | None:
-    """The concat runs along channels or images, which no pool mixes."""
-    assert isinstance(concat.op, ConcatOp)
-    if concat.op.axis % concat.type.rank <= 1:
-        return None
-    return Refusal("channel axis", f"`{concat.name}` joins along a pooled axis: windows reach across the seam", concat.name)
-
-
-def _privately(graph: Graph, pool: Layer, concat: Layer) -> Refusal | None:
-    blocked = private(graph, Value(concat.name), {pool.name})
-    return None if blocked is None else Refusal(blocked.condition, blocked.reason, blocked.layer)
+def openings(pair: Pair) -> list[Found]:
+    """The regions that end at an input of the concat, and may trade places with the pool."""
+    found = [search(pair.around, pair.pool, value, pair.layer.name, pair.terms).found for value in dict.fromkeys(pair.inputs)]
+    return [each for each in found if each is not None]

@@ -12,6 +12,7 @@ from cnnir.scalar.expr import Expr, fold
 
 from .rule import Question, Refusal
 
+
 def comparing(question: Question) -> Refusal | None:
     """The pool picks elements (max, min); an average commutes only with affine functions."""
     site = question.site

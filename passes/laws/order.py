@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 from cnnir.decisions import Certificate, Witness
@@ -30,7 +31,7 @@ def right_direction(question: Question) -> Refusal | None:
             channel = int(part.channels[0])
             words = [f"not {law.said(site.op.reduce)}: {describe.direction(part.fact.direction)}", *constants(site, channel)]
             last = site.region.layers[-1].name
-            return Refusal("right direction", "; ".join(words), last, channel, lambda: law.counterexample(site, channel))
+            return Refusal("right direction", "; ".join(words), last, channel, partial(law.counterexample, site, channel))
     return None
 
 

@@ -15,7 +15,7 @@ has inputs for each output: DenseNet's transitions (stride 2, half the channels)
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,17 +23,53 @@ import numpy as np
 from cnnir.decisions import Certificate
 from cnnir.facts.fact import Grade
 from cnnir.facts.precision import precision
-from cnnir.ir.graph import Graph, Layer, Use, Value
+from cnnir.ir.graph import Layer, Use, Value
 from cnnir.ops.convolution import Conv
-from cnnir.ops.pooling import Pooling
 from cnnir.price import Work
 
-from ..region import private
-from ..surroundings import Surroundings
+from ..site import Array
 from ..terms import Terms
-from .average import counts_what_it_sums, error, largest_window
-from .rule import LayerLaw, Proof, Refusal
+from .average import NO_OVERFLOW, error, largest_window
+from .pairs import counted_bias, may_round, privately_read
+from .rule import LayerLaw, Pair, PairCondition, Refusal
 from .work import pooled
+
+
+def averages(pair: Pair) -> Refusal | None:
+    """The pool averages: a maximum does not commute with sums."""
+    if pair.op.reduce == "avg":
+        return None
+    return Refusal("averaging", f"`{pair.op.name}` does not average", pair.pool.name, telling=False)
+
+
+def single_places(pair: Pair) -> Refusal | None:
+    """Each output of the convolution reads one place: kernel 1, stride 1, no padding."""
+    op = pair.layer.op
+    assert isinstance(op, Conv)
+    if max(op.kernel) == 1 and max(op.stride) == 1 and not any(op.pad):
+        return None
+    return Refusal("single places", f"`{pair.layer.name}` reads more than one place, or not every place", pair.layer.name, telling=False)
+
+
+def no_overflow(pair: Pair) -> Refusal | None:
+    """With `nan=strict`: no sum over channels or over a window can leave the finite numbers."""
+    if pair.terms.nan != "strict":
+        return None
+    data = pair.inputs[0]
+    known, source = pair.around.ranges[data], pair.graph.type(data)
+    _, scale, shift = sizes(pair)
+    largest = float(np.max(scale * known.magnitude + shift)) * (1 + largest_window(pair.op, source))
+    if not known.nan and largest < precision(source.dtype).max / 2:
+        return None
+    return Refusal("no overflow", f"`{pair.layer.name}` or the sum over a window may overflow", pair.layer.name)
+
+
+def sizes(pair: Pair) -> tuple[int, Array, Array]:
+    """Of the convolution: how many terms each output sums, and for each the sum of |weights| and the |bias|. Reads weights."""
+    weights: dict[str, Any] = pair.graph.parameters(pair.layer.name)
+    matrix = np.abs(np.asarray(weights["weight"], np.float64))
+    rows = matrix.reshape(len(matrix), -1)
+    return rows.shape[1] + 1, rows.sum(axis=1), np.abs(np.asarray(weights.get("bias", 0.0), np.float64))
 
 
 class Pointwise(LayerLaw):
@@ -48,111 +84,44 @@ network pointwise(x: f32[1, 64, 32, 32] in [0, 1]) {
 """
     terms: ClassVar[Terms] = Terms("ulp")
 
+    conditions: ClassVar[Mapping[str, PairCondition]] = {
+        "averaging": averages,
+        "single places": single_places,
+        "private": privately_read,
+        "counted elements": counted_bias,
+        "no overflow": no_overflow,
+        "exact enough": may_round,
+    }
+
     def about(self, layer: Layer) -> bool:
         return isinstance(layer.op, Conv)
 
-    def check(self, around: Surroundings, pool: Layer, terms: Terms) -> Proof | Refusal:
-        graph = around.graph
-        value = graph.data(pool.name)[0]
-        conv, data = graph[value.layer], graph.data(value.layer)[0]
-        for passed, refusal in enumerate(_refusals(around, pool, conv, data, terms)):
-            if refusal is not None:
-                return replace(refusal, law=self.name, passed=passed)
-        return Proof(_certificate(self.name, around, pool, conv, data, terms))
+    def certificate(self, pair: Pair) -> Certificate:
+        data = pair.inputs[0]
+        source = pair.graph.type(data)
+        of = precision(source.dtype)
+        terms, scale, shift = sizes(pair)
+        growth, offset = error(largest_window(pair.op, source) + terms, scale, shift, of)
+        facts = {"every channel": f"linear over channels; off by at most {growth:.3g} max|x| + {offset:.3g}"}
+        bound = growth * pair.around.ranges[data].finite(of).magnitude + offset
+        contract = (NO_OVERFLOW,) if pair.terms.nan == "assume" else ()
+        return Certificate(self.name, facts, tuple(self.conditions), str(Grade.U), bound, growth, contract)
 
-    def rewrite(self, around: Surroundings, pool: Layer) -> list[str]:
+    def rewrite(self, pair: Pair) -> list[str]:
         """Before: x -> conv -> pool -> readers. After: x -> pool -> conv -> readers, layers keeping their names."""
-        graph = around.graph
-        result = graph.data(pool.name)[0]
-        data, pooled_value = graph.data(result.layer)[0], Value(pool.name)
-        graph.replace_uses(pooled_value, result)
-        graph.connect(Use(result.layer, 0), pooled_value)
-        graph.connect(Use(pool.name, 0), data)
-        graph.revise(pool.name, made_by=self.name)
-        graph.revise(result.layer, made_by=self.name)
-        around.traded(pool.name, result.layer)
-        return [pool.name]
+        graph, conv, pool = pair.graph, pair.layer.name, pair.pool.name
+        data = pair.inputs[0]
+        graph.replace_uses(Value(pool), Value(conv))
+        graph.connect(Use(conv, 0), Value(pool))
+        graph.connect(Use(pool, 0), data)
+        graph.revise(pool, made_by=self.name)
+        graph.revise(conv, made_by=self.name)
+        pair.around.traded(pool, conv)
+        return [pool]
 
-    def work(self, around: Surroundings, pool: Layer, terms: Terms) -> tuple[Work, Work]:
-        graph = around.graph
-        assert isinstance(pool.op, Pooling)
-        conv = graph[graph.data(pool.name)[0].layer]
-        data = graph.type(graph.data(conv.name)[0])
-        (small,) = pool.op.infer([data])
-        before = Work(macs=conv.op.macs([data], conv.outputs), pooled=pooled(pool.op, conv.type))
-        after = Work(macs=conv.op.macs([small], conv.op.infer([small])), pooled=pooled(pool.op, data))
+    def work(self, pair: Pair) -> tuple[Work, Work]:
+        op, data = pair.layer.op, pair.graph.type(pair.inputs[0])
+        (small,) = pair.op.infer([data])
+        before = Work(macs=op.macs([data], pair.layer.outputs), pooled=pooled(pair.op, pair.layer.type))
+        after = Work(macs=op.macs([small], op.infer([small])), pooled=pooled(pair.op, data))
         return before, after
-
-
-def _refusals(around: Surroundings, pool: Layer, conv: Layer, data: Value, terms: Terms) -> list[Refusal | None]:
-    graph = around.graph
-    return [
-        averages(pool),
-        single_places(conv),
-        _privately(graph, pool, conv),
-        counted_bias(graph, pool, conv),
-        finite_data(around, data, terms),
-        may_round(pool, terms),
-    ]
-
-
-def averages(pool: Layer) -> Refusal | None:
-    """The pool averages: a maximum does not commute with sums."""
-    assert isinstance(pool.op, Pooling)
-    return None if pool.op.reduce == "avg" else Refusal("averaging", f"`{pool.op.name}` does not average", pool.name, telling=False)
-
-
-def single_places(conv: Layer) -> Refusal | None:
-    """Each output of the convolution reads one place: kernel 1, stride 1, no padding."""
-    assert isinstance(conv.op, Conv)
-    if max(conv.op.kernel) == 1 and max(conv.op.stride) == 1 and not any(conv.op.pad):
-        return None
-    return Refusal("single places", f"`{conv.name}` reads more than one place at once, or not every place", conv.name, telling=False)
-
-
-def _privately(graph: Graph, pool: Layer, conv: Layer) -> Refusal | None:
-    blocked = private(graph, Value(conv.name), {pool.name})
-    return None if blocked is None else Refusal(blocked.condition, blocked.reason, blocked.layer)
-
-
-def counted_bias(graph: Graph, pool: Layer, conv: Layer) -> Refusal | None:
-    """The divisor counts what is summed, or there is no bias: counted padding adds zeros, not the bias."""
-    assert isinstance(pool.op, Pooling)
-    if counts_what_it_sums(pool.op, conv.type) or "bias" not in dict(conv.weights):
-        return None
-    return Refusal("counted elements", f"`{pool.name}` counts padding in its divisor: the border would get more of the bias", pool.name)
-
-
-def finite_data(around: Surroundings, data: Value, terms: Terms) -> Refusal | None:
-    """With `nan=strict`: what the convolution reads is proved finite."""
-    if terms.nan != "strict":
-        return None
-    known = around.ranges[data]
-    if not known.nan and not known.has_infinity:
-        return None
-    return Refusal("finite data", "what it reads may be infinite or NaN: nothing proves it finite", data.layer)
-
-
-def may_round(pool: Layer, terms: Terms) -> Refusal | None:
-    """Rewrites that re-round are wanted."""
-    if terms.exactness == "ulp":
-        return None
-    reason = "averaging first rounds differently (class U): `exactness=ulp` allows that, with a bound"
-    return Refusal("exact enough", reason, pool.name)
-
-
-def _certificate(law: str, around: Surroundings, pool: Layer, conv: Layer, data: Value, terms: Terms) -> Certificate:
-    graph = around.graph
-    assert isinstance(pool.op, Pooling)
-    source = graph.type(data)
-    of = precision(source.dtype)
-    weights: dict[str, Any] = graph.parameters(conv.name)
-    matrix = np.abs(np.asarray(weights["weight"], np.float64))
-    rows = matrix.reshape(len(matrix), -1)
-    bias = np.abs(np.asarray(weights.get("bias", 0.0), np.float64))
-    growth, offset = error(largest_window(pool.op, source) + rows.shape[1] + 1, rows.sum(axis=1), bias, of)
-    facts = {"every channel": f"linear over channels; off by at most {growth:.3g} max|x| + {offset:.3g}"}
-    known = around.ranges[data].finite(of)
-    contract = ("data at the site are finite and not NaN",) if terms.nan == "assume" else ()
-    checked = ("averaging", "single places", "private", "counted elements", "finite data", "exact enough")
-    return Certificate(law, facts, checked, str(Grade.U), growth * known.magnitude + offset, growth, contract)

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from cnnir.decisions import Certificate, Witness
 from cnnir.facts.fact import Fact
-from cnnir.ir.graph import Layer
-from cnnir.ops.pooling import Reduce
+from cnnir.ir.graph import Graph, Layer, Value
+from cnnir.ops.pooling import Pooling, Reduce
 from cnnir.price import Work
 
 from ..site import ChannelFact, PoolSite
@@ -98,17 +98,54 @@ class LayerLaw(Law):
         """Whether the law speaks of such a layer."""
         raise NotImplementedError
 
-    def check(self, around: Surroundings, pool: Layer, terms: Terms) -> Proof | Refusal:
+    conditions: ClassVar[Mapping[str, PairCondition]] = {}
+    """Its side conditions by name, in the order they are checked."""
+
+    def check(self, pair: Pair) -> Proof | Refusal:
         """Proof that the law applies to the pool and the layer in front of it, or the first side condition that fails."""
+        for passed, condition in enumerate(self.conditions.values()):
+            refusal = condition(pair)
+            if refusal is not None:
+                return replace(refusal, law=self.name, passed=passed)
+        return Proof(self.certificate(pair))
+
+    def certificate(self, pair: Pair) -> Certificate:
+        """The proof as data, once every condition holds."""
         raise NotImplementedError
 
-    def rewrite(self, around: Surroundings, pool: Layer) -> list[str]:
+    def rewrite(self, pair: Pair) -> list[str]:
         """Change the network, in which the law was proved; the pools that stand further up now."""
         raise NotImplementedError
 
-    def work(self, around: Surroundings, pool: Layer, terms: Terms) -> tuple[Work, Work]:
+    def work(self, pair: Pair) -> tuple[Work, Work]:
         """What the rewrite changes costs as written, and rewritten."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A pool, and the layer that makes what it reads."""
+
+    around: Surroundings
+    layer: Layer
+    pool: Layer
+    terms: Terms
+
+    @property
+    def graph(self) -> Graph:
+        """The network as it is now."""
+        return self.around.graph
+
+    @property
+    def op(self) -> Pooling:
+        """The pool's operation."""
+        assert isinstance(self.pool.op, Pooling)
+        return self.pool.op
+
+    @property
+    def inputs(self) -> list[Value]:
+        """What the layer reads."""
+        return self.graph.data(self.layer.name)
 
 
 @dataclass
@@ -126,3 +163,4 @@ class Question:
 
 
 Condition = Callable[[Question], "Refusal | None"]
+PairCondition = Callable[[Pair], "Refusal | None"]

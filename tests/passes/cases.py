@@ -11,13 +11,20 @@ import numpy as np
 from cnnir.ir.graph import Graph, Value
 from cnnir.ops import arithmetic, piecewise, smooth
 from cnnir.ops.activation import UserActivation
+from cnnir.ops.convolution import Conv
 from cnnir.ops.elementwise import Elementwise
-from cnnir.ops.pooling import AvgPool, GlobalMaxPool, MaxPool
-from cnnir.ops.tensor import Softmax
+from cnnir.ops.pooling import AvgPool, GlobalMaxPool, MaxPool, MinPool
+from cnnir.ops.tensor import Concat, Softmax
+from cnnir.passes.terms import Terms
 from cnnir.scalar.expr import Expr, X, apply
 from cnnir.types import TensorType
 
 from .networks import Array, chain
+
+TWO = MaxPool((2, 2), (2, 2))
+AVERAGE = AvgPool((2, 2), (2, 2))
+COUNTING = AvgPool((2, 2), (2, 2), (1, 1, 1, 1), count_include_pad=True)
+EXACT, ULP, STRICT = Terms(), Terms("ulp"), Terms("ulp", "strict")
 
 
 @dataclass(frozen=True)
@@ -25,13 +32,14 @@ class Spread(Elementwise):
     """An op that broadcasts its input along the first spatial axis."""
 
     name: ClassVar[str] = "spread"
+    linear: bool = False
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         n, c, _, w = inputs[0].shape
         return (inputs[0].with_shape((n, c, 4, w)),)
 
     def formula(self) -> Expr:
-        return apply("max", X, 0)
+        return X * 2 if self.linear else apply("max", X, 0)
 
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         return (np.repeat(super().evaluate(inputs, parameters)[0], 4, axis=2),)
@@ -47,6 +55,10 @@ class Case:
     data: Callable[[], Array]
     alone: bool = True
     """Whether no other condition refuses it."""
+    law: str = "order"
+    """Whose condition it is: of `order` (the laws about max and min pools), `region` (finding one), or a law by its name."""
+    terms: Terms = EXACT
+    """On what terms it is refused. Where `exactness` is `exact`, `ulp` must refuse it too, unless that is the condition."""
 
 
 def window(*values: float, dtype: str = "float32") -> Callable[[], Array]:
@@ -59,7 +71,6 @@ def window(*values: float, dtype: str = "float32") -> Callable[[], Array]:
     return data
 
 
-TWO = MaxPool((2, 2), (2, 2))
 WINDOW = (1, 12, 2, 2)
 
 
@@ -86,17 +97,48 @@ def two_values() -> Graph:
 
 
 def mixed_slopes() -> Graph:
-    """A PReLU whose slope is negative in channel 7 alone."""
+    """A PReLU whose slope is negative in channel 7 alone, in front of a min pool: there a valley is no good."""
     slopes = np.full(12, 0.25)
     slopes[7] = -0.41
-    return chain(piecewise.PRelu(), TWO, shape=WINDOW, weights={"slope": slopes})
+    return chain(piecewise.PRelu(), MinPool((2, 2), (2, 2)), shape=WINDOW, weights={"slope": slopes})
 
 
-def mixed_scales() -> Graph:
-    """A batch norm that turns around channel 3 alone."""
-    scales = np.full(12, 0.5)
-    scales[3] = -0.5
-    return chain(arithmetic.BatchNorm(), TWO, shape=WINDOW, weights={"scale": scales})
+def joined(axis: int) -> Graph:
+    """Two relus joined, in front of a pool whose windows reach across the seam of a spatial axis."""
+    graph = Graph()
+    values = [graph.add(piecewise.Relu(), [graph.add_input(name, TensorType("f32", (1, 12, 2, 1 if axis == 3 else 2)))]) for name in "xz"]
+    graph.results["y"] = graph.add(TWO, [graph.add(Concat(axis), values)])
+    return graph
+
+
+def joined_and_read() -> Graph:
+    """A concat that a pool reads, and somebody else."""
+    graph = joined(1)
+    graph.results["other"] = graph.add(smooth.Sigmoid(), [Value("concat")])
+    return graph
+
+
+def pointwise(conv: Conv, pool: AvgPool | MaxPool, *others: Elementwise) -> Graph:
+    """A convolution in front of a pool."""
+    return chain(conv, pool, *others, shape=(1, 4, 4, 4))
+
+
+def pointwise_read() -> Graph:
+    """A 1 x 1 convolution that somebody else reads, too."""
+    graph = pointwise(Conv(4, (1, 1)), AVERAGE)
+    graph.results["other"] = graph.add(smooth.Sigmoid(), [Value("conv")])
+    return graph
+
+
+def overflowing() -> Graph:
+    """A 1 x 1 convolution that adds numbers of one sign up, on numbers up to the largest."""
+    ones = {"weight": np.ones(()), "bias": np.zeros(())}
+    return chain(Conv(4, (1, 1)), AVERAGE, shape=(1, 4, 4, 4), range=(-3e38, 3e38), weights=ones)
+
+
+def image(*values: float) -> Callable[[], Array]:
+    """A 4 x 4 image of 4 channels that repeats the values."""
+    return lambda: np.resize(np.asarray(values, np.float32), (1, 4, 4, 4))
 
 
 def rounds_down() -> Array:
@@ -109,10 +151,12 @@ def rounds_down() -> Array:
 
 
 CASES: dict[str, Case] = {
-    "softmax": Case("elementwise", "`softmax` is not elementwise", lambda: chain(Softmax(), TWO, shape=WINDOW), window(1, 2, 3, 4)),
-    "other consumer": Case("private", "also read by `sigmoid`", used_twice, window(-1, 2, 3, 4)),
-    "network output": Case("private", "an output of the network", shown, window(-1, 2, 3, 4)),
-    "average": Case("comparing", "averages", lambda: chain(piecewise.Relu(), AvgPool((2, 2), (2, 2)), shape=WINDOW), window(-1, 2, 3, 4)),
+    "softmax": Case(
+        "elementwise", "`softmax` is not elementwise", lambda: chain(Softmax(), TWO, shape=WINDOW), window(1, 2, 3, 4), law="region"
+    ),
+    "other consumer": Case("private", "also read by `sigmoid`", used_twice, window(-1, 2, 3, 4), law="region"),
+    "network output": Case("private", "an output of the network", shown, window(-1, 2, 3, 4), law="region"),
+    "average": Case("comparing", "", lambda: chain(piecewise.Relu(), AVERAGE, shape=WINDOW), window(-1, 2, 3, 4)),
     "broadcast": Case("same shape", "turns", lambda: chain(Spread(), TWO, shape=(1, 12, 1, 2)), lambda: np.ones((1, 12, 1, 2), "float32")),
     "bias per element": Case(
         "fixed coefficients",
@@ -132,17 +176,44 @@ CASES: dict[str, Case] = {
         lambda: chain(arithmetic.Neg(), TWO, shape=WINDOW, dtype="i8"),
         window(-128, 5, 3, 1, dtype="int8"),
     ),
+    "NaN first": Case(
+        "finite data",
+        "nothing proves it finite",
+        lambda: chain(piecewise.Threshold(0.0), TWO, shape=WINDOW),
+        window(np.nan, -1, 2, 3),
+        terms=STRICT,
+    ),
+    "an infinity": Case(
+        "finite data",
+        "nothing proves it finite",
+        lambda: chain(UserActivation("f", X * 0.0), TWO, shape=WINDOW),
+        window(-np.inf, 1, 2, 3),
+        terms=STRICT,
+    ),
     "overflow to NaN": Case(
         "no NaN", "NaN is possible", lambda: chain(UserActivation("f", X * 1e30 * 0.0), TWO, shape=WINDOW), window(-1e20, 1, 2, 3)
     ),
-    "negative slope": Case(
-        "right direction",
-        "non-increasing, then non-decreasing",
-        lambda: chain(piecewise.Leaky(-0.41), TWO, shape=WINDOW),
-        window(-3, 1, 1, 1),
-    ),
     "one channel's slope": Case("right direction", "slope of `prelu` is -0.41 in channel 7", mixed_slopes, window(-3, 1, 1, 1)),
-    "one channel's scale": Case("right direction", "multiplier of `batchnorm` is -", mixed_scales, window(-3, 1, 2, 5)),
+    "cubic wave": Case(
+        "right direction", "", lambda: chain(UserActivation("f", X * X * X - X), TWO, shape=WINDOW), window(-0.5, 0.5, 0, 0.25)
+    ),
+    "a valley's minimum": Case(
+        "right direction", "turning", lambda: chain(piecewise.Abs(), MinPool((2, 2), (2, 2)), shape=WINDOW), window(-9, 1, 2, 4)
+    ),
+    "a peak's maximum": Case(
+        "right direction",
+        "",
+        lambda: chain(UserActivation("f", apply("exp", -(X * X))), GlobalMaxPool(), shape=WINDOW),
+        window(-9, 1, 2, 4),
+        alone=False,
+    ),
+    "reciprocal": Case("right direction", "", lambda: chain(smooth.Reciprocal(), TWO, shape=WINDOW), window(-1, 1, 2, 4), alone=False),
+    "threshold": Case(
+        "right direction",
+        "",
+        lambda: chain(piecewise.Threshold(-1.0), MinPool((2, 2), (2, 2)), shape=WINDOW),
+        window(-9, -0.5, -0.5, -0.5),
+    ),
     "softsign": Case("exact enough", "class U", lambda: chain(smooth.Softsign(), TWO, shape=WINDOW), rounds_down),
     "sign of zero": Case(
         "zero sign",
@@ -150,10 +221,69 @@ CASES: dict[str, Case] = {
         lambda: chain(arithmetic.Ceil(), TWO, smooth.Reciprocal(), shape=WINDOW),
         window(0, -0.5, -0.5, -0.5),
     ),
-    "reciprocal": Case("right direction", "", lambda: chain(smooth.Reciprocal(), TWO, shape=WINDOW), window(-1, 1, 2, 4), alone=False),
-    "abs": Case("right direction", "turning at 0", lambda: chain(piecewise.Abs(), GlobalMaxPool(), shape=WINDOW), window(-9, 1, 2, 4)),
-    "threshold": Case("right direction", "", lambda: chain(piecewise.Threshold(-1.0), TWO, shape=WINDOW), window(-9, -0.5, -0.5, -0.5)),
-    "cubic wave": Case(
-        "right direction", "", lambda: chain(UserActivation("f", X * X * X - X), TWO, shape=WINDOW), window(-0.5, 0.5, 0, 0.25)
+    "negation, max pool": Case(
+        "averaging",
+        "",
+        lambda: chain(arithmetic.Neg(), TWO, shape=WINDOW, dtype="i8"),
+        window(-128, 5, 3, 1, dtype="int8"),
+        law="affine",
+        terms=ULP,
     ),
+    "broadcast average": Case(
+        "same shape",
+        "turns",
+        lambda: chain(Spread(linear=True), AVERAGE, shape=(1, 12, 1, 2)),
+        lambda: np.ones((1, 12, 1, 2), "float32"),
+        law="affine",
+        terms=ULP,
+    ),
+    "bias per element, average": Case(
+        "fixed coefficients",
+        "varies over the pooled axes",
+        lambda: chain(arithmetic.Bias("element"), AVERAGE, shape=WINDOW),
+        window(1, 2, 3, 4),
+        law="affine",
+        terms=ULP,
+    ),
+    "relu, average": Case(
+        "affine", "not affine", lambda: chain(piecewise.Relu(), AVERAGE, shape=WINDOW), window(-1, 2, 3, 4), law="affine", terms=ULP
+    ),
+    "counted padding": Case(
+        "counted elements",
+        "counts padding",
+        lambda: chain(arithmetic.Add(1.0), COUNTING, shape=WINDOW),
+        window(1, 2, 3, 4),
+        law="affine",
+        terms=ULP,
+    ),
+    "average of what overflows": Case(
+        "no overflow",
+        "may overflow",
+        lambda: chain(arithmetic.Mul(4.0), AVERAGE, shape=WINDOW, range=(-3e38, 3e38)),
+        window(3e38, -3e38, 3e38, -3e38),
+        law="affine",
+        terms=STRICT,
+    ),
+    "rounding": Case(
+        "exact enough", "class U", lambda: chain(arithmetic.Mul(0.1), AVERAGE, shape=WINDOW), window(1, 0.3, 7, 0.9), law="affine"
+    ),
+    "1 x 1, max pool": Case("averaging", "", lambda: pointwise(Conv(4, (1, 1)), TWO), image(1, -2, 3, 0.5, -1), law="pointwise", terms=ULP),
+    "3 x 3, average": Case(
+        "single places",
+        "",
+        lambda: pointwise(Conv(4, (3, 3), pad=(1, 1, 1, 1)), AVERAGE),
+        image(1, -2, 3, 0.5, -1),
+        law="pointwise",
+        terms=ULP,
+    ),
+    "1 x 1, read twice": Case("private", "also read by `sigmoid`", pointwise_read, image(1, -2, 3, 0.5, -1), law="pointwise", terms=ULP),
+    "1 x 1, counted padding": Case(
+        "counted elements", "counts padding", lambda: pointwise(Conv(4, (1, 1)), COUNTING), image(1, 2, 3, 0.5), law="pointwise", terms=ULP
+    ),
+    "1 x 1, overflow": Case("no overflow", "may overflow", overflowing, image(3e38, -3e38), law="pointwise", terms=STRICT),
+    "1 x 1, rounding": Case(
+        "exact enough", "class U", lambda: pointwise(Conv(4, (1, 1)), AVERAGE), image(1, -2, 3, 0.5, -1), law="pointwise"
+    ),
+    "joined across": Case("channel axis", "across the seam", lambda: joined(3), lambda: np.ones((1, 12, 2, 1), "float32"), law="concat"),
+    "joined and read": Case("private", "also read by `sigmoid`", joined_and_read, window(-1, 2, 3, 4), law="concat"),
 }
