@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cnnir.facts.interval import Interval, unknown
-from cnnir.facts.precision import precision
+from cnnir.facts.precision import Whole, precision
 from cnnir.ir.graph import Graph, Value
 
 
@@ -17,7 +17,7 @@ class Ranges:
         self._known: dict[Value, Interval] = {}
 
     def __getitem__(self, value: Value) -> Interval:
-        """The range of `value`, which must be floating; iterative, so depth costs no Python stack."""
+        """The range of `value`; iterative, so depth costs no Python stack."""
         stack = [value]
         while stack:
             current = stack[-1]
@@ -41,8 +41,9 @@ class Ranges:
 
     def _transfer(self, value: Value, operands: list[Value]) -> Interval:
         layer = self.graph[value.layer]
-        if not self.graph.type(value).is_float:
-            return unknown(precision("f64"))
+        of = precision(self.graph.type(value).dtype)
         types = [self.graph.type(v) for v in operands]
         known = [self._known[v] for v in operands]
-        return layer.op.output_range(known, types, lambda: self.graph.parameters(layer.name), precision(self.graph.type(value).dtype))
+        found = layer.op.output_range(known, types, lambda: self.graph.parameters(layer.name), of)
+        fits = not isinstance(of, Whole) or of.holds(found.lo, found.hi)
+        return found if fits else unknown(of)
