@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from cnnir.ir.graph import Graph, Layer, Use, Value
 from cnnir.ops.elementwise import Elementwise
-from cnnir.scalar.expr import Expr, Param, Var, substitute
+from cnnir.scalar.expr import Expr, Param, Var, convert, has_variable, substitute
 
 LARGEST = 64
 """Most layers of a region; what lies further up stays where it is."""
@@ -56,7 +56,10 @@ def _inlined(layer: Layer, operands: list[Expr]) -> Expr:
             return operands[expr.index]
         return Param(f"{layer.name}/{expr.role}") if isinstance(expr, Param) else expr
 
-    return substitute(layer.op.formula(), leaf)
+    formula = layer.op.formula()
+    if has_variable(formula):
+        return substitute(formula, leaf)
+    return convert(substitute(formula, leaf), layer.type.dtype)  # a number, in the dtype that this layer has it in
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnir.analysis.derive import derive
+from cnnir.analysis.derive import derived
 from cnnir.decisions import Site
 from cnnir.facts.analyse import Analysis
 from cnnir.facts.fact import Fact, identity
@@ -63,8 +63,8 @@ class PoolSite:
 
     @property
     def precision(self) -> Precision:
-        """The precision of the computation. Integers are analysed as f64, right for layers that only compare and choose."""
-        return precision(self.data.dtype if self.data.is_float else "f64")
+        """The precision of the data, in which the region begins to compute."""
+        return precision(self.data.dtype)
 
     @property
     def decided(self) -> Site:
@@ -74,7 +74,7 @@ class PoolSite:
     @property
     def known(self) -> Interval:
         """The computed range of the data, within what is finite; reads weights above the site."""
-        return self.surroundings.ranges[self.region.data].finite(self.precision) if self.data.is_float else unknown(self.precision)
+        return self.surroundings.ranges[self.region.data].finite(self.precision)
 
     @cached_property
     def expression(self) -> Expr:
@@ -89,9 +89,11 @@ class PoolSite:
         found: dict[str, Array] = {}
         for layer in self.region.layers:
             assert isinstance(layer.op, Elementwise)
+            roles = layer.op.written(self.graph.type(self.graph.data(layer.name)[0]))
             if layer.weights:
-                roles = layer.op.coefficients(self.graph.parameters(layer.name))
-                found |= {f"{layer.name}/{role}": np.reshape(c, np.shape(c)[:1]) for role, c in roles.items()}
+                roles = {**roles, **layer.op.coefficients(self.graph.parameters(layer.name))}
+            shapes = {role: () if np.size(c) == 1 else np.shape(c)[:1] for role, c in roles.items()}
+            found |= {f"{layer.name}/{role}": np.reshape(c, shapes[role]) for role, c in roles.items()}
         return found
 
     @cached_property
@@ -140,6 +142,20 @@ class PoolSite:
                 yield ChannelFact(channels, self.fact(channels, True))
                 return
 
+    def wraps(self) -> tuple[Layer, str, str] | None:
+        """The first layer of the region, its primitive and the integer dtype that may not hold a result on the known range."""
+        for ranged in (False, True):
+            found: tuple[Layer, str, str] | None = None
+            facts: dict[Value, Fact] = {self.region.data: identity(self.known if ranged else unknown(self.precision))}
+            for layer in self.region.layers:
+                analysis = Analysis(self._precision(layer), self._bounds(layer, np.arange(self.channels)))
+                facts[Value(layer.name)] = self._apply(layer, analysis, facts)
+                if found is None and analysis.wraps:
+                    found = (layer, *next(iter(analysis.wraps.items())))
+            if found is None:
+                return None
+        return found
+
     def _levels(self, channels: Array) -> Iterator[Fact]:
         yield self.fact(channels, False)
         yield self.fact(channels, True)
@@ -148,11 +164,16 @@ class PoolSite:
         known = self.known if ranged else unknown(self.precision)
         facts: dict[Value, Fact] = {self.region.data: identity(known)}
         for layer in self.region.layers:
-            assert isinstance(layer.op, Elementwise)
-            arguments = [facts[v] for v in self.graph.data(layer.name)]
-            facts[Value(layer.name)] = derive(layer.op, arguments, self._bounds(layer, channels), self.precision)
+            facts[Value(layer.name)] = self._apply(layer, Analysis(self._precision(layer), self._bounds(layer, channels)), facts)
         fact = facts[self.region.result]
         return fact if fact.direction.is_monotone or len(self.region.layers) == 1 else self._whole(fact, channels, known)
+
+    def _precision(self, layer: Layer) -> Precision:
+        return precision(self.graph.type(self.graph.data(layer.name)[0]).dtype)
+
+    def _apply(self, layer: Layer, analysis: Analysis, facts: Mapping[Value, Fact]) -> Fact:
+        assert isinstance(layer.op, Elementwise)
+        return derived(layer.op, [facts[v] for v in self.graph.data(layer.name)], analysis)
 
     def _whole(self, fact: Fact, channels: Array, domain: Interval) -> Fact:
         """The region as one formula, its range cut where that helps: finds what composing layer by layer has lost."""
@@ -161,8 +182,6 @@ class PoolSite:
         return found if found.direction.is_monotone else fact
 
     def _bounds(self, layer: Layer, channels: Array) -> Mapping[str, Interval]:
-        if not layer.weights:
-            return {}
         prefix = f"{layer.name}/"
         mine = {role[len(prefix) :]: c for role, c in self.coefficients.items() if role.startswith(prefix)}
         return {role: around(np.ravel(c[channels] if c.ndim else c).tolist()) for role, c in mine.items()}

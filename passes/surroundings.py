@@ -69,8 +69,8 @@ class Surroundings:
     def _separates(self, layer: Layer, known: bool) -> bool:
         if not isinstance(layer.op, Elementwise):
             return layer.op.separates_zeros
-        if not layer.type.is_float:
-            return False
-        of = precision(layer.type.dtype)
         data = self.graph.data(layer.name)
+        if not self.graph.type(data[0]).is_float:
+            return False
+        of = precision(self.graph.type(data[0]).dtype)
         return separates_zeros(layer.op, [self.ranges[v] if known else unknown(of) for v in data], of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,11 +51,20 @@ class Context:
         """A coefficient of an elementwise layer's formula, or the bias of a heavy layer; reads its weights."""
         node = self.graph[layer]
         if isinstance(node.op, Elementwise):
-            return np.asarray(node.op.coefficients(self.graph.parameters(layer))[role])
+            written = self.written(layer)
+            return written[role] if role in written else np.asarray(node.op.coefficients(self.graph.parameters(layer))[role])
         return self.graph.weights[dict(node.weights)[role]]
+
+    def written(self, layer: str) -> Mapping[str, Array]:
+        """The coefficients that the attributes of a layer hold."""
+        op, data = self.graph[layer].op, self.graph.data(layer)
+        return op.written(self.graph.type(data[0])) if isinstance(op, Elementwise) else {}
 
     def coefficient_rank(self, layer: str, role: str) -> int:
         """Rank of a coefficient, without reading it: derived coefficients are as large as the layer's parameters."""
+        written = self.written(layer)
+        if role in written:
+            return np.ndim(written[role])
         ranks = [len(self.graph.weights.shape(key)) for own, key in self.graph[layer].weights if own == role]
         return ranks[0] if ranks else max(len(self.graph.weights.shape(key)) for _, key in self.graph[layer].weights)
 

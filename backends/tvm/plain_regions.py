@@ -78,7 +78,10 @@ def _weight(context: Context, key: str) -> Buffer:
 
 def _coefficient(context: Context, layer: str, role: str, rank: int) -> Buffer:
     """A coefficient with its axes placed for a value of `rank` axes, so that NumPy broadcasting applies."""
-    t = context.graph[layer].type
+    t, written = context.graph[layer].type, context.written(layer)
+    if role in written:
+        value = align(written[role], rank)
+        return context.constant("coefficient", value.shape, str(value.dtype), lambda: value)
     own = context.coefficient_rank(layer, role)
     shape = () if own == 0 else (t.shape[1], *((1,) * (rank - 2) if own == 1 else t.shape[2:]))
     return context.constant("coefficient", shape, str(t.numpy), lambda: np.reshape(align(context.coefficient(layer, role), rank), shape))

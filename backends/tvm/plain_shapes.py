@@ -1,11 +1,10 @@
-"""Rules of `plain.compute` for ops that move elements, interpolate between them, or change their type."""
+"""Rules of `plain.compute` for ops that move elements or interpolate between them."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
 
-import numpy as np
 from tvm import te, tirx, topi
 from tvm.ir import Expr as PrimExpr
 
@@ -13,14 +12,12 @@ from cnnir.ops.base import Array
 from cnnir.ops.border import Pad
 from cnnir.ops.constant import Constant
 from cnnir.ops.conv_transpose import ConvTranspose
-from cnnir.ops.convert import Affine, Cast, Dequantize, Quantize
 from cnnir.ops.resize import Resize
 from cnnir.ops.shape import Reshaping, Slice, Split, Transpose
 from cnnir.ops.window import axis_pads
-from cnnir.types import TensorType, numpy_dtype
+from cnnir.types import TensorType
 
 from .plain import Tensors, Weights, compute, tables, with_bias
-from .scalar import builders
 
 
 @compute.register
@@ -108,69 +105,6 @@ def _(op: Resize, data: Tensors, weights: Weights, types: Sequence[TensorType], 
         return total
 
     return te.compute(out.shape, at, name="resize")
-
-
-@compute.register
-def _(op: Cast, data: Tensors, weights: Weights, types: Sequence[TensorType], constants: Tensors) -> te.Tensor:
-    x, to = data[0], str(numpy_dtype(op.to))
-    zero = tirx.const(0, str(types[0].numpy))
-
-    def at(*place: PrimExpr) -> PrimExpr:
-        element = x(*place)
-        return element if op.to == types[0].dtype else element != zero if op.to == "bool" else tirx.Cast(to, element)
-
-    return te.compute(types[0].shape, at, name="cast")
-
-
-@tables.register
-def _(op: Affine, types: Sequence[TensorType]) -> list[Array]:
-    """Scales and zeros where there is one of each for every place on an axis."""
-    if not op.per_axis:
-        return []
-    scale, zero = op.numbers(_computed(op, types[0]), 1 if types[0].rank == 0 else types[0].rank)
-    return [np.ravel(scale), np.ravel(zero).astype(scale.dtype)]
-
-
-def _computed(op: Affine, data: TensorType) -> np.dtype[np.generic]:
-    """The dtype that a scale is a number of."""
-    return numpy_dtype(op.to) if isinstance(op, Dequantize) else data.numpy
-
-
-def _scaled(op: Affine, data: TensorType, constants: Tensors, place: Sequence[PrimExpr]) -> tuple[PrimExpr, PrimExpr]:
-    """Scale and zero at a place."""
-    if op.per_axis:
-        axis = op.axis % data.rank
-        return constants[0](place[axis]), constants[1](place[axis])
-    dtype = _computed(op, data)
-    scale, zero = op.numbers(dtype, data.rank)
-    return tirx.const(scale[()], str(dtype)), tirx.const(zero.astype(dtype)[()], str(dtype))
-
-
-@compute.register
-def _(op: Quantize, data: Tensors, weights: Weights, types: Sequence[TensorType], constants: Tensors) -> te.Tensor:
-    x, dtype = data[0], str(types[0].numpy)
-    limits = np.iinfo(numpy_dtype(op.to))
-    rint = builders("c", dtype)["round"]
-
-    def at(*place: PrimExpr) -> PrimExpr:
-        scale, zero = _scaled(op, types[0], constants, place)
-        whole = tirx.Add(rint(tirx.Div(x(*place), scale)), zero)
-        low, high = tirx.const(float(limits.min), dtype), tirx.const(float(limits.max), dtype)
-        return tirx.Cast(str(numpy_dtype(op.to)), tirx.Max(tirx.Min(whole, high), low))
-
-    return te.compute(types[0].shape, at, name="quantize")
-
-
-@compute.register
-def _(op: Dequantize, data: Tensors, weights: Weights, types: Sequence[TensorType], constants: Tensors) -> te.Tensor:
-    x, real = data[0], str(numpy_dtype(op.to))
-
-    def at(*place: PrimExpr) -> PrimExpr:
-        scale, zero = _scaled(op, types[0], constants, place)
-        difference = tirx.Sub(tirx.Cast("int64", x(*place)), tirx.Cast("int64", zero))
-        return tirx.Mul(tirx.Cast(real, difference), scale)
-
-    return te.compute(types[0].shape, at, name="dequantize")
 
 
 @compute.register

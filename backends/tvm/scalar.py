@@ -10,9 +10,10 @@ import numpy as np
 from tvm import tirx
 from tvm.ir import Expr as PrimExpr
 
-from cnnir.scalar.expr import Const, Expr, Param, Var, fold
+from cnnir.scalar.expr import Const, Expr, Param, Var
 from cnnir.scalar.primitives import Primitive
-from cnnir.types import numpy_dtype
+from cnnir.scalar.typed import fold_typed
+from cnnir.types import dtype_name, numpy_dtype
 
 from .kernels.intrinsics import INTRINSICS
 from .kernels.strict import rounded
@@ -59,6 +60,12 @@ _ARITHMETIC: Mapping[str, Builder] = {
     "select": lambda a, b, greater, otherwise: tirx.Select(a > b, greater, otherwise),
 }
 
+_WHOLE: Mapping[str, Builder] = {
+    **_ARITHMETIC,
+    "neg": lambda x: tirx.Sub(tirx.const(0, x.ty.dtype), x),
+    "abs": lambda x: x if str(x.ty.dtype).startswith("u") else tirx.Select(x < 0, tirx.Sub(tirx.const(0, x.ty.dtype), x), x),
+}
+"""Primitives of integers."""
 _EXACT = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "round": "rint"}
 """Primitives that are one correctly rounded function of C in any precision: cnnir's name -> C's."""
 
@@ -77,6 +84,8 @@ def _c_function(name: str) -> Builder:
 
 def builders(kind: str, dtype: str) -> Mapping[str, Builder]:
     """Primitive name -> TIR builder: our vector functions and LLVM's for float32 on `llvm`, C functions for all else."""
+    if dtype.startswith(("int", "uint")):
+        return _WHOLE
     if kind == "llvm" and dtype == "float32":
         return {**INTRINSICS, **_ARITHMETIC, "div": _quotient(kind)}
     return {**{name: _c_function(name) for name in INTRINSICS}, **_ARITHMETIC, "div": _quotient(kind)}
@@ -96,19 +105,28 @@ def literal(value: float, dtype: str) -> PrimExpr:
 
 def build(expr: Expr, variables: Sequence[PrimExpr], coefficients: Mapping[str, PrimExpr], kind: str) -> PrimExpr:
     """`expr` with `Var(i)` = variables[i] and `Param(role)` = coefficients[role], for a target kind."""
-    dtype = str(variables[0].ty.dtype)
-    table = builders(kind, dtype)
 
-    def leaf(expression: Expr) -> PrimExpr:
+    def leaf(expression: Expr, dtype: str) -> PrimExpr:
         if isinstance(expression, Var):
             return variables[expression.index]
         if isinstance(expression, Const):
-            return literal(expression.value, dtype)
+            return literal(expression.value, str(numpy_dtype(dtype)))
         if isinstance(expression, Param):
-            return coefficients[expression.role]
+            return converted(coefficients[expression.role], dtype)
         raise TypeError(f"no TIR for {expression!r}")
 
-    def node(primitive: Primitive, args: Sequence[PrimExpr]) -> PrimExpr:
-        return table[primitive.name](*args)
+    def node(primitive: Primitive, args: Sequence[PrimExpr], dtype: str) -> PrimExpr:
+        if primitive.to is not None:
+            return converted(args[0], primitive.to)
+        return builders(kind, str(numpy_dtype(dtype)))[primitive.name](*args)
 
-    return fold(expr, leaf, node)
+    dtypes = [dtype_name(numpy_of(str(v.ty.dtype))) for v in variables]
+    return fold_typed(expr, dtypes, leaf, node).value
+
+
+def converted(value: PrimExpr, to: str) -> PrimExpr:
+    """A number in another dtype."""
+    own, target = str(value.ty.dtype), str(numpy_dtype(to))
+    if own == target:
+        return value
+    return value != tirx.const(0, own) if to == "bool" else tirx.Cast(target, value)

@@ -13,17 +13,21 @@ from cnnir.ops.elementwise import Elementwise
 
 
 def derive(op: Elementwise, arguments: Sequence[Fact], coefficients: Coefficients, precision: Precision) -> Fact:
-    """Facts of an op applied to functions of one variable with the facts `arguments`.
+    """Facts of an op applied to functions of one variable with the facts `arguments`, which are of this precision."""
+    return derived(op, arguments, Analysis(precision, coefficients))
+
+
+def derived(op: Elementwise, arguments: Sequence[Fact], analysis: Analysis) -> Fact:
+    """The same by an analysis, which can then be asked what may wrap around.
 
     With one argument the formula is analysed on that argument's range and composed; a direction that the op declares
     from calculus is used where composition finds less, and makes the result class U.
     """
-    analysis = Analysis(precision, coefficients)
     if len(arguments) > 1:
         return analysis.several(op.formula(), arguments)
     inner = arguments[0]
     outer = analysis.on(op.formula(), inner.range)
-    claim = op.claim(inner.range, precision)
+    claim = op.claim(inner.range, analysis.precision)
     if claim is not None and not outer.direction.is_monotone:
         outer = _declared(outer, claim, inner)
     return _composed(outer, inner)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from cnnir.facts.interval import Interval, unknown
-from cnnir.facts.precision import precision
+from cnnir.facts.precision import Whole, precision
 from cnnir.ir.graph import Graph, Value
 from cnnir.ops.tensor import Input
 
@@ -21,7 +21,7 @@ class Ranges:
         self._known: dict[Value, Interval] = {}
 
     def __getitem__(self, value: Value) -> Interval:
-        """The range of `value`, which must be floating; iterative, so depth costs no Python stack."""
+        """The range of `value`; iterative, so depth costs no Python stack."""
         stack = [value]
         while stack:
             current = stack[-1]
@@ -45,10 +45,11 @@ class Ranges:
 
     def _transfer(self, value: Value, operands: list[Value]) -> Interval:
         layer = self.graph[value.layer]
-        if not self.graph.type(value).is_float:
-            return unknown(precision("f64"))
-        if isinstance(layer.op, Input) and layer.op.range is None and not self.assume_finite:
+        if isinstance(layer.op, Input) and layer.op.range is None and not self.assume_finite and layer.type.is_float:
             return Interval(-math.inf, math.inf, True, True)
+        of = precision(self.graph.type(value).dtype)
         types = [self.graph.type(v) for v in operands]
         known = [self._known[v] for v in operands]
-        return layer.op.output_range(known, types, lambda: self.graph.parameters(layer.name), precision(self.graph.type(value).dtype))
+        found = layer.op.output_range(known, types, lambda: self.graph.parameters(layer.name), of)
+        fits = not isinstance(of, Whole) or of.holds(found.lo, found.hi)
+        return found if fits else unknown(of)

@@ -9,7 +9,7 @@ from cnnir.facts.fact import Fact, nothing
 from cnnir.facts.interval import Interval
 from cnnir.facts.precision import Precision
 from cnnir.ops.elementwise import Elementwise
-from cnnir.scalar.expr import Apply, Expr, Var, leaves
+from cnnir.scalar.expr import Apply, Var, leaves, nodes
 
 
 def separates_zeros(op: Elementwise, ranges: Sequence[Interval], precision: Precision) -> bool:
@@ -18,7 +18,7 @@ def separates_zeros(op: Elementwise, ranges: Sequence[Interval], precision: Prec
     1 / (1 + exp(-x)) divides too, but never by zero.
     """
     arguments: list[Fact] = [nothing(r) for r in ranges]
-    for node in _nodes(op.formula()):
+    for node in [part for part in nodes(op.formula()) if isinstance(part, Apply)]:
         for place in node.primitive.separates_zeros:
             divisor = node.args[place]
             if not any(isinstance(leaf, Var) for leaf in leaves(divisor)):
@@ -33,15 +33,3 @@ class _Anything(dict[str, Interval]):
 
     def __missing__(self, role: str) -> Interval:
         return Interval(float("-inf"), float("inf"), minus_zero=True)
-
-
-def _nodes(formula: Expr) -> list[Apply]:
-    """Every primitive application of a formula."""
-    seen: dict[int, Apply] = {}
-    stack = [formula]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Apply) and id(node) not in seen:
-            seen[id(node)] = node
-            stack.extend(node.args)
-    return list(seen.values())

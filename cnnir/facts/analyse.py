@@ -7,15 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, leaves
+from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, leaves, nodes
+from cnnir.scalar.primitives import Primitive
+from cnnir.scalar.typed import argument_dtypes
 
 from .fact import Fact, Grade, constant, identity, nothing, worst
-from .interval import Interval
+from .interval import Interval, unknown
 from .lattice import LEVEL, UNKNOWN, glue
-from .precision import Precision
-from .transfer import apply, seam
+from .precision import Precision, precision
+from .transfer import apply, fits, seam
 
 Coefficients = Mapping[str, Interval]
+Select = Callable[[Apply, Fact, Fact, str], Fact]
 _NOTHING = nothing(Interval(-math.inf, math.inf, True, True))
 DEPTH = 40
 """Selects inside selects beyond this are not looked into."""
@@ -30,12 +33,15 @@ class _TooMuchWork(Exception):
 
 
 class Analysis:
-    """Interprets formulas of one variable, whose coefficients lie in given intervals, in one precision."""
+    """Interprets formulas of variables of one precision, whose coefficients lie in given intervals."""
 
     def __init__(self, precision: Precision, coefficients: Coefficients | None = None) -> None:
         self.precision = precision
         self.coefficients = coefficients or {}
+        self.wraps: dict[str, str] = {}
+        """Primitives whose results might not fit, and so wrap around -> the integer dtype that would have to hold them."""
         self._work = 0
+        self._known: dict[int, tuple[Expr, bool, Mapping[int, str | None]]] = {}
 
     def on(self, expr: Expr, domain: Interval) -> Fact:
         """Facts of `expr` as a function of Var(0) in `domain`; where they say little, the range is cut and glued."""
@@ -58,30 +64,36 @@ class Analysis:
     def several(self, expr: Expr, arguments: Sequence[Fact]) -> Fact:
         """Facts of `expr` where Var(i) has the facts `arguments[i]`, all functions of one variable."""
 
-        def select(node: Apply, _a: Fact, _b: Fact) -> Fact:
-            return nothing(branch(node.args[2]).range.hull(branch(node.args[3]).range))
+        def select(node: Apply, _a: Fact, _b: Fact, dtype: str) -> Fact:
+            return nothing(branch(node.args[2], dtype).range.hull(branch(node.args[3], dtype).range))
 
-        def branch(part: Expr) -> Fact:
-            return self._fold(part, lambda i: arguments[i], select)
+        def branch(part: Expr, dtype: str) -> Fact:
+            return self._fold(part, lambda i: arguments[i], select, dtype)
 
         try:
-            return branch(expr)
+            return branch(expr, self.precision.name)
         except _TooMuchWork:
             return _NOTHING
 
-    def _direct(self, expr: Expr, domain: Interval, depth: int) -> Fact:
-        fact = self._fold(expr, lambda _i: identity(domain), lambda node, a, b: self._select(node, a, b, domain, depth))
+    def _direct(self, expr: Expr, domain: Interval, depth: int, dtype: str = "") -> Fact:
+        """`dtype` is what a number is computed in that has none of its own."""
+
+        def select(node: Apply, a: Fact, b: Fact, dtype: str) -> Fact:
+            return self._select(node, a, b, domain, depth, dtype)
+
+        fact = self._fold(expr, lambda _i: identity(domain), select, dtype or self.precision.name)
         direction = fact.direction.within(domain.lo, domain.hi)
         return replace(fact, direction=direction)
 
-    def _fold(self, expr: Expr, variable: Callable[[int], Fact], select: Callable[[Apply, Fact, Fact], Fact]) -> Fact:
+    def _fold(self, expr: Expr, variable: Callable[[int], Fact], select: Select, dtype: str) -> Fact:
         """Facts bottom-up. The branches of a select are left to `select`, which knows on what part of the range they count."""
         done: dict[int, Fact] = {}
+        dtypes = self._dtypes(expr, dtype)
         variables: dict[int, Fact] = {}
         stack: list[tuple[Expr, bool]] = [(expr, False)]
         while stack:
             node, ready = stack.pop()
-            if id(node) in done:
+            if id(node) in done or (dtypes and dtypes[id(node)] is None):
                 continue
             chooses = isinstance(node, Apply) and node.primitive.name == "select"
             if isinstance(node, Apply) and not ready:
@@ -91,13 +103,55 @@ class Analysis:
                 self._work += 1
                 if self._work > WORK:
                     raise _TooMuchWork
-                args = [done[id(a)] for a in (node.args[:2] if chooses else node.args)]
-                done[id(node)] = select(node, *args) if chooses else apply(node.primitive, args, self.precision)
+                wanted = self._wanted(node, dtypes)
+                args = [
+                    done[id(a)] if id(a) in done else self._number(a, d)
+                    for a, d in zip(node.args[:2] if chooses else node.args, wanted, strict=False)
+                ]
+                fact = select(node, args[0], args[1], wanted[-1]) if chooses else self._applied(node.primitive, args, wanted[-1])
+                done[id(node)] = fact
             elif isinstance(node, Var):
                 done[id(node)] = variables.setdefault(node.index, variable(node.index))
             else:
                 done[id(node)] = self._leaf(node)
-        return done[id(expr)]
+        return done[id(expr)] if id(expr) in done else self._number(expr, dtype)
+
+    def _dtypes(self, expr: Expr, dtype: str) -> Mapping[int, str | None]:
+        """The dtype of each node, by its id, None for numbers; nothing where all are of one dtype."""
+        key = id(expr)
+        if key not in self._known:
+            converts = False
+            own: dict[int, str | None] = {}
+            for node in nodes(expr):
+                if isinstance(node, Apply):
+                    converts = converts or node.primitive.to is not None
+                    wanted = argument_dtypes(node.primitive, [own[id(a)] for a in node.args])
+                    own[id(node)] = node.primitive.to or (wanted[-1] if wanted else None)
+                else:
+                    own[id(node)] = self.precision.name if isinstance(node, Var) else None
+            self._known[key] = (expr, converts, own)
+        _, mixed, dtypes = self._known[key]
+        return dtypes if mixed or (dtypes[key] is None and dtype != self.precision.name) else {}
+
+    def _wanted(self, node: Apply, dtypes: Mapping[int, str | None]) -> Sequence[str]:
+        """The dtypes in which the arguments are wanted."""
+        known = [dtypes[id(a)] for a in node.args] if dtypes else ()
+        return argument_dtypes(node.primitive, known) or [self.precision.name] * len(node.args)
+
+    def _number(self, expr: Expr, dtype: str) -> Fact:
+        """Facts of an expression without variables, in a dtype."""
+        return Analysis(precision(dtype), self.coefficients).several(expr, ())
+
+    def _applied(self, primitive: Primitive, args: Sequence[Fact], dtype: str) -> Fact:
+        """Facts of a primitive that computes in `dtype`; none where integers may wrap around."""
+        of = precision(dtype)
+        fact = apply(primitive, args, of)
+        if primitive.to is not None and not fits(args[0].range, primitive.to):
+            self.wraps[primitive.name] = primitive.to
+        if primitive.to is None and not primitive.selects and not of.holds(fact.range.lo, fact.range.hi):
+            self.wraps[primitive.name] = dtype
+            return nothing(unknown(of))
+        return fact
 
     def _leaf(self, node: Expr) -> Fact:
         if isinstance(node, Const):
@@ -109,7 +163,7 @@ class Analysis:
 
     # -- select: two pieces and the seam between them ---------------------------------------------------------------
 
-    def _select(self, node: Apply, a: Fact, b: Fact, domain: Interval, depth: int) -> Fact:
+    def _select(self, node: Apply, a: Fact, b: Fact, domain: Interval, depth: int, dtype: str) -> Fact:
         """select(a > b, p, q): p where a > b. Where the comparison changes once, each branch is analysed on its part of
         the domain, and the seam is checked on the two neighbouring floats where it changes."""
         if depth >= DEPTH:
@@ -117,58 +171,63 @@ class Analysis:
         comparable = not (a.range.nan or b.range.nan)  # a comparison with NaN is false: where it may be NaN, anything may be
         if comparable:
             if a.range.lo > b.range.hi:
-                return self._branch(node.args[2], domain, depth, a, b)
+                return self._branch(node.args[2], domain, depth, dtype, a, b)
             if a.range.hi <= b.range.lo:
-                return self._branch(node.args[3], domain, depth, a, b)
+                return self._branch(node.args[3], domain, depth, dtype, a, b)
             rises = a.direction.is_up and b.direction.is_down
             falls = a.direction.is_down and b.direction.is_up
             last = self._threshold(node, domain, rises, depth) if rises != falls else None
             if last is not None:
-                return self._joined(node, last, rises, worst(a, b)[0], domain, depth)
-        p, q = (self._direct(branch, domain, depth + 1) for branch in node.args[2:])
+                return self._joined(node, last, rises, worst(a, b)[0], domain, depth, dtype)
+        p, q = (self._direct(branch, domain, depth + 1, dtype) for branch in node.args[2:])
         if comparable and a.direction.is_constant and b.direction.is_constant:  # all p or all q, depending on a coefficient
             grade, bound = worst(a, b, p, q)
             return Fact(p.direction.join(q.direction), p.range.hull(q.range), grade, bound=bound)
         return nothing(p.range.hull(q.range))
 
-    def _branch(self, branch: Expr, domain: Interval, depth: int, *compared: Fact) -> Fact:
+    def _branch(self, branch: Expr, domain: Interval, depth: int, dtype: str, *compared: Fact) -> Fact:
         """The branch that is always taken, worth no more than the comparison that says so."""
-        fact = self._direct(branch, domain, depth + 1)
+        fact = self._direct(branch, domain, depth + 1, dtype)
         return replace(fact, grade=max(fact.grade, worst(*compared)[0]))
 
-    def _joined(self, node: Apply, last: float, rises: bool, grade: Grade, domain: Interval, depth: int) -> Fact:
+    def _joined(self, node: Apply, last: float, rises: bool, grade: Grade, domain: Interval, depth: int, dtype: str) -> Fact:
         """One branch up to `last`, the other from its neighbour on."""
         first = self.precision.next(last)
         before, after = (node.args[3], node.args[2]) if rises else (node.args[2], node.args[3])
-        left = self._piece(before, domain, domain.lo, last, depth)
-        right = self._piece(after, domain, first, domain.hi, depth)
-        step = seam(self._point(before, last, depth), self._point(after, first, depth))
+        left = self._piece(before, domain, domain.lo, last, depth, dtype)
+        right = self._piece(after, domain, first, domain.hi, depth, dtype)
+        step = seam(self._point(before, last, depth, dtype), self._point(after, first, depth, dtype))
         direction = glue(left.direction, last, step, first, right.direction)
         merged, bound = worst(left, right)
         return Fact(direction, left.range.hull(right.range), max(merged, grade), bound=bound)
 
-    def _piece(self, expr: Expr, domain: Interval, lo: float, hi: float, depth: int) -> Fact:
-        return self._direct(expr, Interval(lo, hi, domain.nan, domain.minus_zero), depth + 1)
+    def _piece(self, expr: Expr, domain: Interval, lo: float, hi: float, depth: int, dtype: str = "") -> Fact:
+        return self._direct(expr, Interval(lo, hi, domain.nan, domain.minus_zero), depth + 1, dtype)
 
-    def _point(self, expr: Expr, at: float, depth: int) -> Fact:
-        return self._direct(expr, Interval(at, at, False, at == 0), depth + 1)
+    def _point(self, expr: Expr, at: float, depth: int, dtype: str) -> Fact:
+        return self._direct(expr, Interval(at, at, False, at == 0), depth + 1, dtype)
 
     def _threshold(self, node: Apply, domain: Interval, rises: bool, depth: int) -> float | None:
         """The last number of the domain before a > b changes; None where it depends on the coefficients."""
         a, b = node.args[:2]
+        dtype = self._compared(node)
         if isinstance(a, Var) and isinstance(b, Const):
             return self.precision.round(b.value)
         if isinstance(a, Const) and isinstance(b, Var):
             return self.precision.next(self.precision.round(a.value), -1)
 
         def changed(at: float) -> bool | None:
-            left, right = self._point(a, at, depth).range, self._point(b, at, depth).range
+            left, right = self._point(a, at, depth, dtype).range, self._point(b, at, depth, dtype).range
             greater = True if left.lo > right.hi else False if left.hi <= right.lo else None
             return None if greater is None else greater == rises
 
         if changed(domain.lo) is not False or changed(domain.hi) is not True:
             return None
         return self.precision.bisect(changed, domain.lo, domain.hi)
+
+    def _compared(self, node: Apply) -> str:
+        """The dtype in which a select compares."""
+        return self._wanted(node, self._dtypes(node, self.precision.name))[0]
 
     # -- cutting the range ------------------------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ class Interval:
 
     def finite(self, precision: Precision) -> Interval:
         """The finite, NaN-free part: what the contract says of data at a site."""
-        part = self.clipped(-precision.max, precision.max)
+        part = self.clipped(precision.min, precision.max)
         return Interval(part.lo, part.hi, False, part.minus_zero)
 
     def widened(self, precision: Precision, steps: int) -> Interval:
@@ -78,7 +78,7 @@ class Interval:
 
 def unknown(precision: Precision) -> Interval:
     """Every finite number: what a site reads when nothing more is known."""
-    return Interval(-precision.max, precision.max, minus_zero=True)
+    return Interval(precision.min, precision.max, minus_zero=precision.unit > 0)
 
 
 def around(values: Iterable[float]) -> Interval:

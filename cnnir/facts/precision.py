@@ -1,4 +1,4 @@
-"""A floating dtype as the analysis sees it: its numbers, its neighbours, and primitives evaluated at its points."""
+"""A dtype as the analysis sees it: its numbers, its neighbours, and primitives evaluated at its points."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ import numpy as np
 from cnnir.scalar.primitives import Primitive
 from cnnir.types import numpy_dtype
 
+EXACT = 2.0**53
+"""Up to here every integer is a Python float."""
+
 
 @dataclass(frozen=True)
 class Precision:
-    """A floating dtype by its cnnir name. Numbers of it are held as Python floats, exactly."""
+    """A dtype by its cnnir name. Numbers of it are held as Python floats, exactly."""
 
     name: str
     numpy: np.dtype[Any]
@@ -26,6 +29,16 @@ class Precision:
     """The smallest positive number, a denormal."""
     unit: float
     """The unit roundoff: half the distance from 1 to the next number."""
+
+    @property
+    def min(self) -> float:
+        """The least finite number."""
+        return -self.max
+
+    def holds(self, lo: float, hi: float) -> bool:
+        """Whether no result in [lo, hi] wraps around: floats never do, they overflow to infinity."""
+        del lo, hi
+        return True
 
     @property
     def sweepable(self) -> bool:
@@ -70,10 +83,41 @@ class Precision:
         return math.copysign(float(bits), -1.0 if key < 0 else 1.0)
 
 
+class Whole(Precision):
+    """Integers, or the truth values 0 and 1. Those beyond 2^53 are rounded, so nothing is concluded from them."""
+
+    @property
+    def min(self) -> float:
+        return float(np.iinfo(self.numpy).min) if self.numpy.kind != "b" else 0.0
+
+    def holds(self, lo: float, hi: float) -> bool:
+        return max(self.min, -EXACT) <= lo and hi <= min(self.max, EXACT)
+
+    def round(self, value: float) -> float:
+        return value
+
+    def next(self, value: float, steps: int = 1) -> float:
+        return value + steps
+
+    def at(self, primitive: Primitive, *values: float) -> float:
+        """The exact value, which wraps around where the dtype does not hold it."""
+        return float(primitive.evaluate(*(np.asarray(v, np.float64) for v in values)))
+
+    def _key(self, value: float) -> int:
+        return int(value)
+
+    def _number(self, key: int) -> float:
+        return float(key)
+
+
 @cache
 def precision(name: str) -> Precision:
-    """The precision of a floating dtype such as `f32`; raises KeyError for an unknown name."""
+    """The precision of a dtype such as `f32`; raises KeyError for an unknown name. What is only stored is taken for f64."""
+    if name.startswith("f8"):
+        name = "f64"
     dtype = numpy_dtype(name)
+    if dtype.kind in "biu":
+        return Whole(name, dtype, float(np.iinfo(dtype).max) if dtype.kind != "b" else 1.0, 1.0, 0.0)
     if name == "bf16":
         import ml_dtypes  # NumPy's finfo does not know bfloat16
 

@@ -10,12 +10,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from cnnir.scalar.primitives import PRIMITIVES, Primitive, Shape
 
 from .fact import Affine, Fact, Grade, nothing, worst
-from .interval import Interval, around
+from .interval import Interval, around, unknown
 from .lattice import CONSTANT, DOWN, LEVEL, UNKNOWN, UP, Direction, Seam, add, compose, glue, largest, smallest
-from .precision import Precision
+from .precision import Precision, Whole
+from .precision import precision as of_dtype
 
 LIBRARY_STEPS = 4
 """How many neighbours off a library function's value may be, on any platform."""
@@ -24,6 +27,8 @@ _WAYS = {1: UP, 0: CONSTANT, -1: DOWN}
 
 def apply(primitive: Primitive, args: Sequence[Fact], precision: Precision) -> Fact:
     """Facts of `primitive` applied to arguments with these facts (`select` has a rule of its own)."""
+    if primitive.to is not None:
+        return converted(args[0], primitive.to)
     if primitive.arity == 1:
         return unary(primitive, args[0], precision)
     a, b = args
@@ -48,6 +53,35 @@ def unary(primitive: Primitive, a: Fact, precision: Precision) -> Fact:
         bound = bound if precision.sweepable else None
     linear = Affine(-a.linear.scale, -a.linear.shift) if primitive.name == "neg" and a.linear else None
     return Fact(compose(outer, a.direction), found, grade, linear, bound)
+
+
+def fits(values: Interval, to: str) -> bool:
+    """Whether every one of these values has its counterpart in another dtype, so that order is kept.
+
+    Floats take what is too large as an infinity. Integers take only what they hold, cut towards 0. Truth values keep no
+    order (-1 and 1 are true, 0 is not), and of 8-bit floats, which may make NaN of large numbers, nothing is said.
+    """
+    if to == "bool" or to.startswith("f8"):
+        return False
+    if not isinstance(target := of_dtype(to), Whole):
+        return True
+    if values.nan or values.has_infinity:
+        return False
+    limits = np.iinfo(target.numpy)
+    return limits.min <= int(values.lo) and int(values.hi) <= limits.max
+
+
+def converted(a: Fact, to: str) -> Fact:
+    """Another dtype: a float is rounded once, which keeps order; an integer is cut towards 0, which does so where it fits."""
+    target = of_dtype(to)
+    if not fits(a.range, to):
+        return nothing(unknown(target) if to == "bool" or isinstance(target, Whole) else Interval(-math.inf, math.inf, True, True))
+    grade, bound = worst(a)
+    if isinstance(target, Whole):
+        return Fact(a.direction, Interval(float(int(a.range.lo)), float(int(a.range.hi))), grade, None, bound)
+    lo, hi = target.round(a.range.lo), target.round(a.range.hi)
+    may_underflow = a.range.lo < 0 and lo <= 0 <= hi
+    return Fact(a.direction, Interval(lo, hi, a.range.nan, a.range.minus_zero or may_underflow), grade, None, bound)
 
 
 def direction_on(shape: Shape, lo: float, hi: float) -> Direction:

@@ -1,4 +1,4 @@
-"""Ops that change the element type: cast, quantize, dequantize."""
+"""Ops that change the element type: cast, quantize, dequantize. Each is a formula whose steps convert."""
 
 from __future__ import annotations
 
@@ -9,33 +9,37 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from cnnir.scalar.expr import Const, Expr, Param, X, apply, convert
 from cnnir.types import DType, TensorType, numpy_dtype
 
-from .base import Array, Op, require, require_float
+from .base import Array, require, require_float
+from .elementwise import Elementwise
+from .piecewise import clamp
 
 Scale = float | tuple[float, ...]
 Zero = int | tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Cast(Op):
+class Cast(Elementwise):
     """The same numbers in another element type; what it cannot hold is cut as NumPy's `astype` cuts it."""
 
     name: ClassVar[str] = "cast"
+    activation: ClassVar[bool] = False
     to: DType
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         return (TensorType(self.to, inputs[0].shape),)
 
-    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
-        with np.errstate(all="ignore"):
-            return (inputs[0].astype(numpy_dtype(self.to)),)
+    def formula(self) -> Expr:
+        return convert(X, self.to)
 
 
 @dataclass(frozen=True)
-class Affine(Op):
+class Affine(Elementwise):
     """What quantize and dequantize share: real = (stored - zero) scale, with one scale, or one for each place on `axis`."""
 
+    activation: ClassVar[bool] = False
     scale: Scale
     zero: Zero = 0
     axis: int = 1
@@ -47,8 +51,12 @@ class Affine(Op):
             alike = isinstance(self.scale, tuple) and len(self.scale) == len(self.zero)
             require(alike, "C0206", f"`{self.name}` needs as many zeros as scales")
 
-    def check(self, data: TensorType, stored: str) -> None:
-        """Raise OpError unless scales and zeros fit the data and the stored type."""
+    def check(self, data: TensorType, stored: str, real: str) -> None:
+        """Raise OpError unless scales and zeros fit the data, the stored type, and the type that a scale is a number of."""
+        with np.errstate(all="ignore"):
+            rounded = np.asarray(self.scale, np.float64).astype(numpy_dtype(real)).astype(np.float64)
+        sound = bool(((rounded > 0) & np.isfinite(rounded)).all())
+        require(sound, "C0206", f"a scale of `{self.name}` is 0 or infinite in {real}")
         limits = np.iinfo(numpy_dtype(stored))
         zeros = self.zero if isinstance(self.zero, tuple) else (self.zero,)
         require(limits.min <= min(zeros) and max(zeros) <= limits.max, "C0206", f"the zero of `{self.name}` does not fit {stored}")
@@ -62,41 +70,49 @@ class Affine(Op):
         """Whether scale and zero are lists."""
         return isinstance(self.scale, tuple)
 
-    def numbers(self, dtype: np.dtype[np.generic], rank: int) -> tuple[Array, Array]:
-        """Scale in `dtype` and zero as float64, so that they broadcast over data of this rank."""
-        scale, zero = np.asarray(self.scale, np.float64), np.asarray(self.zero, np.float64)
-        if not self.per_axis:
-            return scale.astype(dtype), zero
-        shape = [1] * rank
-        shape[self.axis] = len(scale)
-        return scale.reshape(shape).astype(dtype), np.broadcast_to(zero, scale.shape).reshape(shape)
+    def parts(self) -> tuple[Expr, Expr]:
+        """Scale and zero in the formula: numbers, or coefficients."""
+        if isinstance(self.scale, tuple):
+            return Param("scale"), Param("zero")
+        assert isinstance(self.zero, int)
+        return Const(self.scale), Const(float(self.zero))
+
+    def written(self, data: TensorType) -> Mapping[str, Array]:
+        """Scales and zeros along their axis."""
+        if not isinstance(self.scale, tuple):
+            return {}
+        axis, shape = self.axis % data.rank, (len(self.scale),)
+        if axis != min(1, data.rank - 1):
+            shape = tuple(len(self.scale) if i == axis else 1 for i in range(min(axis, 1), data.rank))
+        zeros = np.broadcast_to(np.asarray(self.zero, np.int64), (len(self.scale),))
+        return {"scale": np.reshape(np.asarray(self.scale), shape), "zero": np.reshape(zeros, shape)}
 
 
 @dataclass(frozen=True)
 class Quantize(Affine):
-    """round(x / scale) + zero, halves to even, cut to the range of `to`: ONNX's QuantizeLinear."""
+    """round(x / scale) + zero, halves to even, cut to the range of `to`: ONNX's QuantizeLinear.
+
+    The quotient is rounded to the data's type, as ONNX has it; the rest is exact in f32, or beyond the range of `to`.
+    """
 
     name: ClassVar[str] = "quantize"
     to: Literal["u8", "i8", "u16", "i16"] = "u8"
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         require_float(self, inputs)
-        self.check(inputs[0], self.to)
+        self.check(inputs[0], self.to, inputs[0].dtype)
         return (TensorType(self.to, inputs[0].shape),)
 
-    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
-        """The quotient is rounded to the data's type, as ONNX has it; the rest is exact."""
-        stored = numpy_dtype(self.to)
-        scale, zero = self.numbers(inputs[0].dtype, inputs[0].ndim)
-        limits = np.iinfo(stored)
-        with np.errstate(all="ignore"):
-            whole = np.rint((inputs[0] / scale).astype(np.float64)) + zero
-            return (np.clip(whole, limits.min, limits.max).astype(stored),)
+    def formula(self) -> Expr:
+        scale, zero = self.parts()
+        limits = np.iinfo(numpy_dtype(self.to))
+        whole = convert(apply("round", X / scale), "f32")
+        return convert(clamp(whole + zero, float(limits.min), float(limits.max)), self.to)
 
 
 @dataclass(frozen=True)
 class Dequantize(Affine):
-    """(x - zero) scale: ONNX's DequantizeLinear."""
+    """(x - zero) scale: ONNX's DequantizeLinear. The difference is exact, then rounded to `to`, and so is the product."""
 
     name: ClassVar[str] = "dequantize"
     to: Literal["f32", "f16", "bf16", "f64"] = "f32"
@@ -105,12 +121,9 @@ class Dequantize(Affine):
         data = inputs[0]
         known = data.dtype in ("u8", "i8", "u16", "i16", "i32")
         require(known, "C0205", f"`dequantize` needs integers of 8, 16 or 32 bits, got {data}")
-        self.check(data, data.dtype)
+        self.check(data, data.dtype, self.to)
         return (TensorType(self.to, data.shape),)
 
-    def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
-        """The difference is exact, then rounded to `to`, and so is the product."""
-        real = numpy_dtype(self.to)
-        scale, zero = self.numbers(real, inputs[0].ndim)
-        with np.errstate(all="ignore"):
-            return (((inputs[0].astype(np.float64) - zero).astype(real) * scale).astype(real),)
+    def formula(self) -> Expr:
+        scale, zero = self.parts()
+        return convert(convert(X, "i64") - zero, self.to) * scale

@@ -11,7 +11,7 @@ import numpy as np
 from cnnir.diagnostics import OpError
 from cnnir.scalar.evaluate import evaluate
 from cnnir.scalar.expr import Const, Expr, leaves
-from cnnir.types import TensorType
+from cnnir.types import TensorType, dtype_name
 
 from .base import Array, Op, require_float, require_numbers
 
@@ -61,6 +61,11 @@ class Elementwise(Op):
         """Coefficients of the formula, of shape (), (C,) or (C, *spatial), computed from the parameters."""
         return parameters
 
+    def written(self, data: TensorType) -> Mapping[str, Array]:
+        """Coefficients that the attributes hold, for data of this type: of shape (), (C,), or of a rank up to the data's."""
+        del data
+        return {}
+
     def claim(self, range: Interval, precision: Precision) -> Claim | None:
         """A direction on `range` that is known from calculus and that composing primitives cannot find (class U)."""
         del range, precision
@@ -104,12 +109,15 @@ class Elementwise(Op):
         precision: Precision,
     ) -> Interval:
         """The formula on ranges, with coefficients anywhere between their least and greatest."""
+        del precision  # the formula begins in that of the inputs
         from cnnir.facts.analyse import Analysis
         from cnnir.facts.fact import nothing
         from cnnir.facts.interval import around
+        from cnnir.facts.precision import precision as of_dtype
 
-        found: Mapping[str, Array] = self.coefficients(parameters()) if self.parameters(types) else {}
-        analysis = Analysis(precision, {role: around(np.ravel(c).tolist()) for role, c in found.items()})
+        read: Mapping[str, Array] = self.coefficients(parameters()) if self.parameters(types) else {}
+        found = {**read, **self.written(types[0])}
+        analysis = Analysis(of_dtype(types[0].dtype), {role: around(np.ravel(c).tolist()) for role, c in found.items()})
         if len(inputs) > 1:
             return analysis.several(self.formula(), [nothing(r) for r in inputs]).range
         return analysis.on(self.formula(), inputs[0]).range
@@ -117,5 +125,7 @@ class Elementwise(Op):
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         """The formula, element by element, one rounding per primitive."""
         rank = max(i.ndim for i in inputs)
-        aligned = {role: align(np.asarray(c), rank) for role, c in self.coefficients(parameters).items()}
+        data = TensorType(dtype_name(inputs[0].dtype), (1,) * (rank - inputs[0].ndim) + inputs[0].shape)
+        found = {**self.coefficients(parameters), **self.written(data)}
+        aligned = {role: align(np.asarray(c), rank) for role, c in found.items()}
         return (evaluate(self.formula(), inputs, aligned),)

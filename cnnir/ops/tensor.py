@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -38,11 +39,14 @@ class Input(Op):
         precision: Precision,
     ) -> Interval:
         """What the user declared; without a declaration every finite number."""
-        if self.range is None or not self.type.is_float:
+        if self.range is None:
             return super().output_range(inputs, types, parameters, precision)
         from cnnir.facts.interval import Interval  # facts are about ops, so ops come first
 
-        return Interval(precision.round(self.range[0]), precision.round(self.range[1]), minus_zero=True)
+        lo, hi = self.range
+        if not self.type.is_float:
+            return Interval(math.floor(lo), math.ceil(hi))
+        return Interval(precision.round(lo), precision.round(hi), minus_zero=True)
 
 
 @dataclass(frozen=True)

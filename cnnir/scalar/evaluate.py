@@ -6,27 +6,30 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .expr import Const, Expr, Param, Var, fold
+from cnnir.types import dtype_name, numpy_dtype
+
+from .expr import Const, Expr, Param, Var
 from .primitives import Array
+from .typed import fold_typed
 
 
 def evaluate(expr: Expr, variables: Sequence[Array], coefficients: Mapping[str, Array] | None = None) -> Array:
     """The value of `expr` with `Var(i)` = `variables[i]` and `Param(role)` = `coefficients[role]`, broadcast together.
 
-    Everything is computed in the dtype of the variables, one rounding per primitive, never contracted.
+    Computed in the dtype of the variables until a primitive converts it, one rounding per primitive, never contracted.
     """
-    dtype = np.result_type(*variables)
 
-    def leaf(expression: Expr) -> Array:
+    def leaf(expression: Expr, dtype: str) -> Array:
         if isinstance(expression, Var):
             return variables[expression.index]
         if isinstance(expression, Const):
             with np.errstate(over="ignore"):  # 1e308 is infinite in float32, and that is what it means there
-                return np.asarray(expression.value, dtype)
+                return np.asarray(expression.value, numpy_dtype(dtype))
         if isinstance(expression, Param) and coefficients is not None:
-            return np.asarray(coefficients[expression.role], dtype)
+            return np.asarray(coefficients[expression.role], numpy_dtype(dtype))
         raise TypeError(f"no value for {expression!r}")
 
-    result = fold(expr, leaf, lambda primitive, args: primitive.evaluate(*args))
-    shape = np.broadcast_shapes(np.shape(result), *(np.shape(v) for v in variables))
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(result, dtype), shape))
+    dtypes = [dtype_name(np.asarray(v).dtype) for v in variables]
+    result = fold_typed(expr, dtypes, leaf, lambda primitive, args, _dtype: primitive.evaluate(*args))
+    shape = np.broadcast_shapes(np.shape(result.value), *(np.shape(v) for v in variables))
+    return np.asarray(np.broadcast_to(np.asarray(result.value, numpy_dtype(result.dtype)), shape), order="C")

@@ -110,9 +110,37 @@ def fold(expr: Expr, leaf: Callable[[Expr], T], node: Callable[[Primitive, Seque
     return done[id(expr)]
 
 
+def convert(expr: Expr, to: str) -> Expr:
+    """The value of `expr` in another dtype."""
+    from .primitives import CONVERSIONS
+
+    return Apply(CONVERSIONS[to], (expr,))
+
+
+def has_variable(expr: Expr) -> bool:
+    """Whether some leaf is a variable: a formula without one is a number, and has no dtype of its own."""
+    return any(isinstance(leaf, Var) for leaf in leaves(expr))
+
+
 def substitute(expr: Expr, replace: Callable[[Expr], Expr]) -> Expr:
     """`expr` with every leaf replaced; used to inline one formula into another."""
     return fold(expr, replace, lambda primitive, args: Apply(primitive, tuple(args)))
+
+
+def nodes(expr: Expr) -> list[Expr]:
+    """Every distinct node object of `expr`, arguments before what they are arguments of."""
+    done: dict[int, Expr] = {}
+    stack: list[tuple[Expr, bool]] = [(expr, False)]
+    while stack:
+        current, ready = stack.pop()
+        if id(current) in done:
+            continue
+        if ready or not isinstance(current, Apply):
+            done[id(current)] = current
+        else:
+            stack.append((current, True))
+            stack.extend((a, False) for a in current.args)
+    return list(done.values())
 
 
 def leaves(expr: Expr) -> list[Expr]:

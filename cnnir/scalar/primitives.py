@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cnnir.types import DTYPES, numpy_dtype
+
 Rounding = Literal["exact", "correct", "library"]
 Array = np.ndarray[Any, Any]
 
@@ -61,9 +63,13 @@ class Primitive:
     """Arguments in which -0 and +0 give different results (other than zeros)."""
     selects: bool = False
     """Whether it only compares and chooses, so that it is exact for integers too; other primitives may wrap."""
+    compared: int = 0
+    """How many arguments come first that are compared with one another, and may be of another dtype than the rest."""
+    to: str | None = None
+    """The dtype of the result, where it is not that of the arguments."""
 
     def evaluate(self, *args: Array) -> Array:
-        """Elementwise value on arrays of one floating dtype; NaN and infinities as IEEE gives them."""
+        """Elementwise value on arrays of one dtype; NaN and infinities as IEEE gives them."""
         with np.errstate(all="ignore"):
             if self.rounding != "library":
                 return self.numpy(*args)
@@ -74,7 +80,7 @@ class Primitive:
         return f"<{self.name}>"
 
     def __reduce__(self) -> tuple[Callable[[str], Primitive], tuple[str]]:
-        return PRIMITIVES.__getitem__, (self.name,)
+        return primitive, (self.name,)
 
 
 def _select(a: Array, b: Array, greater: Array, otherwise: Array) -> Array:
@@ -109,7 +115,7 @@ def _declare() -> Mapping[str, Primitive]:
     """Ends of the pieces of sin, cos and tan lie just inside the turning points, where they hold in every dtype."""
     quarter, half = 1.570796, 3.141592
     everywhere = _rising()
-    chosen = {"max": (2, np.maximum), "min": (2, np.minimum), "select": (4, _select)}
+    chosen = {"max": (2, np.maximum, 0), "min": (2, np.minimum, 0), "select": (4, _select, 2)}
     exact = {
         "neg": (np.negative, _falling()), "abs": (np.abs, _bowl(0)), "floor": (np.floor, everywhere),
         "ceil": (np.ceil, everywhere), "round": (np.rint, everywhere),
@@ -128,7 +134,7 @@ def _declare() -> Mapping[str, Primitive]:
         "acosh": (np.arccosh, _rising(lo=1, image=(0, math.inf))), "atanh": (np.arctanh, _rising(-1, 1)),
     }  # fmt: skip
     found = [
-        *(Primitive(n, arity, "exact", f, selects=True) for n, (arity, f) in chosen.items()),
+        *(Primitive(n, arity, "exact", f, selects=True, compared=compared) for n, (arity, f, compared) in chosen.items()),
         *(Primitive(n, 1, "exact", f, shape) for n, (f, shape) in exact.items()),
         Primitive("sign", 1, "exact", np.sign, _rising(image=(-1, 1)), selects=True),
         *(Primitive(n, 2, "correct", f) for n, f in arithmetic.items()),
@@ -141,3 +147,20 @@ def _declare() -> Mapping[str, Primitive]:
 
 
 PRIMITIVES: Mapping[str, Primitive] = _declare()
+"""What a formula may be made of, by name."""
+
+
+def _conversion(to: str) -> Primitive:
+    def converted(values: Array) -> Array:
+        return np.asarray(values).astype(numpy_dtype(to))
+
+    return Primitive(f"to_{to}", 1, "correct", converted, to=to)
+
+
+CONVERSIONS: Mapping[str, Primitive] = {to: _conversion(to) for to in DTYPES}
+"""The number in another dtype, as `astype` of NumPy has it: rounded once to a float, cut towards 0 to an integer that holds it."""
+
+
+def primitive(name: str) -> Primitive:
+    """The primitive or conversion of this name; raises KeyError."""
+    return PRIMITIVES[name] if name in PRIMITIVES else next(p for p in CONVERSIONS.values() if p.name == name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,24 +48,25 @@ def adversarial(shape: tuple[int, ...], domain: Interval, formula: Expr, seed: i
         yield rng.choice(near, shape)
 
 
-def _whole(shape: tuple[int, ...], dtype: np.dtype[Any], seed: int) -> Iterator[Array]:
-    """Integers: any, small, ties, and the ends of the range."""
+def _whole(shape: tuple[int, ...], dtype: np.dtype[Any], range: tuple[float, float] | None, seed: int) -> Iterator[Array]:
+    """Integers within a range: any, small, ties, and the ends of the range."""
     rng = np.random.default_rng(seed)
     if dtype.kind == "b":
         yield from (rng.integers(0, 2, shape).astype(bool), np.ones(shape, bool), np.zeros(shape, bool))
         return
     ends = np.iinfo(dtype)
-    yield rng.integers(ends.min, ends.max, shape, dtype, endpoint=True)
-    yield rng.integers(max(ends.min, -3), 4, shape).astype(dtype)
-    yield np.full(shape, 5, dtype)
-    yield rng.choice(np.array([ends.min, ends.max], dtype), shape)
+    low, high = (ends.min, ends.max) if range is None else (max(ends.min, math.ceil(range[0])), min(ends.max, math.floor(range[1])))
+    yield rng.integers(low, high, shape, dtype, endpoint=True)
+    yield rng.integers(np.clip(-3, low, high), np.clip(3, low, high), shape, dtype, endpoint=True)
+    yield np.full(shape, np.clip(5, low, high), dtype)
+    yield rng.choice(np.array([low, high], dtype), shape)
 
 
 def _streams(graph: Graph, formula: Expr, seed: int) -> dict[str, Iterator[Array]]:
     found: dict[str, Iterator[Array]] = {}
     for place, (name, type) in enumerate(graph.inputs.items()):
         if not type.is_float:
-            found[name] = _whole(type.shape, type.numpy, seed + place)
+            found[name] = _whole(type.shape, type.numpy, graph.ranges[name], seed + place)
             continue
         most = precision(type.dtype).max
         lo, hi = graph.ranges[name] or (-most, most)

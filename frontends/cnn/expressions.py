@@ -9,7 +9,7 @@ from cnnir.ops.activation import UserActivation
 from cnnir.ops.base import Op
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.registry import OPS
-from cnnir.scalar.expr import Const, Expr, Param, Var, X, apply, fold, leaves, substitute
+from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, X, apply, fold, leaves, nodes, substitute
 from cnnir.scalar.primitives import PRIMITIVES
 
 from . import ast
@@ -131,6 +131,8 @@ def _formula(op: type[Op] | None, given: Sequence[Given], node: ast.Call) -> Exp
         raise refuse(error.code, error.message, node.span, error.remark, error.help) from None
     if any(isinstance(leaf, Param) for leaf in leaves(formula)):
         raise refuse("C0219", f"`{op.name}` has weights, which an activation cannot", node.name.span)
+    if any(isinstance(part, Apply) and part.primitive.to for part in nodes(formula)):
+        raise refuse("C0219", f"`{op.name}` changes the element type, which an activation cannot", node.name.span)
     return formula
 
 

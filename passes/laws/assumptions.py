@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from cnnir.facts.fact import Grade
-from cnnir.scalar.expr import Apply
+from cnnir.scalar.expr import Apply, nodes
 
 from ..site import ChannelFact, PoolSite
 from ..terms import Terms
@@ -13,15 +11,13 @@ from ..terms import Terms
 
 def assumptions(site: PoolSite, parts: list[ChannelFact], terms: Terms) -> tuple[str, ...]:
     """In words, the strongest first."""
-    if not site.data.is_float:
-        return ()
-    found = ["data at the site are finite and not NaN"] if terms.nan == "assume" else []
-    nodes = list(_nodes(site))
-    library = sorted({n.primitive.name for n in nodes if n.primitive.rounding == "library"})
+    found = ["data at the site are finite and not NaN"] if site.data.is_float and terms.nan == "assume" else []
+    applied = [node for node in nodes(site.expression) if isinstance(node, Apply)]
+    library = sorted({n.primitive.name for n in applied if n.primitive.rounding == "library"})
     if library and max(part.fact.grade for part in parts) is Grade.C:
         verb = "is" if len(library) == 1 else "are"
         found.append(f"{', '.join(library)} {verb} monotone as compiled (assumed: not swept)")
-    if any(_contracts(n) for n in nodes):
+    if any(_contracts(n) for n in applied):
         found.append("products and sums are contracted in both places or in neither")
     return tuple(found)
 
@@ -31,14 +27,3 @@ def _contracts(node: Apply) -> bool:
     if node.primitive.name not in ("add", "sub"):
         return False
     return any(isinstance(a, Apply) and a.primitive.name in ("mul", "square") for a in node.args)
-
-
-def _nodes(site: PoolSite) -> Iterator[Apply]:
-    seen: set[int] = set()
-    stack = [site.expression]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Apply) and id(node) not in seen:
-            seen.add(id(node))
-            stack.extend(node.args)
-            yield node

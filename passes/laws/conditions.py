@@ -5,10 +5,12 @@ A condition about facts asks the site, which computes them when first asked.
 
 from __future__ import annotations
 
+import numpy as np
+
 from cnnir.facts import describe
 from cnnir.facts.fact import Grade
 from cnnir.ops.elementwise import Elementwise
-from cnnir.scalar.expr import Expr, fold
+from cnnir.types import STORAGE
 
 from .rule import Question, Refusal
 
@@ -30,23 +32,36 @@ def averaging(question: Question) -> Refusal | None:
 
 
 def same_shape(question: Question) -> Refusal | None:
-    """Every layer of the region keeps the shape and dtype of the data: broadcasting would change what is pooled."""
+    """Every layer of the region keeps the shape of the data: broadcasting would change what is pooled."""
     site = question.site
     for layer in site.region.layers:
-        if layer.type != site.data:
+        if layer.type.shape != site.data.shape:
             return Refusal("same shape", f"`{layer.name}` turns {site.data} into {layer.type}", layer.name)
     return None
+
+
+def comparable(question: Question) -> Refusal | None:
+    """The data are numbers that a pool can compare: truth values and 8-bit floats are only stored."""
+    site = question.site
+    if site.data.dtype not in STORAGE:
+        return None
+    reason = f"`{site.pool.name}` would have to pool the {site.data.dtype} that `{site.region.layers[0].name}` reads"
+    return Refusal("comparable", reason, site.region.layers[0].name)
 
 
 def fixed_coefficients(question: Question) -> Refusal | None:
     """No coefficient varies over a pooled axis: f must be the same function at every place of a window."""
     site = question.site
     for layer in site.region.layers:
-        for role, key in layer.weights:
-            shape = site.graph.weights.shape(key)
+        assert isinstance(layer.op, Elementwise)
+        shapes = {role: site.graph.weights.shape(key) for role, key in layer.weights}
+        written = layer.op.written(site.graph.type(site.graph.data(layer.name)[0]))
+        for role, shape in [*shapes.items(), *((role, np.shape(c)) for role, c in written.items())]:
             if any(n > 1 for n in shape[1:]):
                 reason = f"the {role} of `{layer.name}` varies over the pooled axes: it has shape {list(shape)}"
                 return Refusal("fixed coefficients", reason, layer.name)
+            if len(shape) > 1 and shape[0] > 1 and len(shape) == site.data.rank:
+                return Refusal("fixed coefficients", f"the {role} of `{layer.name}` varies over axis 0", layer.name)
     return None
 
 
@@ -61,21 +76,23 @@ def full_windows(question: Question) -> Refusal | None:
 
 
 def no_wrapping(question: Question) -> Refusal | None:
-    """Integer layers only compare and choose: -(-128) is -128 in int8, so negation there is not decreasing."""
+    """Integers hold every result on the range of the data: -(-128) is -128 in int8, so negation there is not decreasing.
+
+    The same of conversions: 300 is 44 as u8.
+    """
     site = question.site
-    if site.data.is_float:
+    if site.data.is_float and all(layer.type.is_float for layer in site.region.layers):
         return None
-    for layer in site.region.layers:
-        assert isinstance(layer.op, Elementwise)
-        for primitive in sorted(_primitives(layer.op.formula())):
-            return Refusal("no wrapping", f"`{primitive}` of `{layer.name}` may wrap around in {site.data.dtype}", layer.name)
-    return None
-
-
-def _primitives(formula: Expr) -> set[str]:
-    found: set[str] = set()
-    fold(formula, lambda _leaf: None, lambda primitive, _args: None if primitive.selects else found.add(primitive.name))
-    return found
+    wraps = site.wraps()
+    if wraps is None:
+        return None
+    layer, primitive, dtype = wraps
+    known = describe.interval(site.known)
+    if primitive.startswith("to_"):
+        reason = f"`{layer.name}` cannot keep the order of every number in {dtype}, for data in {known}"
+    else:
+        reason = f"`{primitive}` of `{layer.name}` may wrap around in {dtype}, for data in {known}"
+    return Refusal("no wrapping", reason, layer.name)
 
 
 def finite_data(question: Question) -> Refusal | None:
@@ -94,8 +111,6 @@ def finite_data(question: Question) -> Refusal | None:
 def no_nan(question: Question) -> Refusal | None:
     """f gives no NaN for finite data in range: comparisons with NaN depend on their order."""
     site = question.site
-    if not site.data.is_float:
-        return None
     for part in site.prove(lambda fact: not fact.range.nan):
         if part.fact.range.nan:
             where = f" in channel {int(part.channels[0])}" if site.channels > 1 else ""

@@ -49,6 +49,7 @@ class OrderLaw(RegionLaw):
     conditions: ClassVar[Mapping[str, Condition]] = {
         "comparing": shared.comparing,
         "same shape": shared.same_shape,
+        "comparable": shared.comparable,
         "fixed coefficients": shared.fixed_coefficients,
         "full windows": shared.full_windows,
         "no wrapping": shared.no_wrapping,

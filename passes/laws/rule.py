@@ -52,6 +52,8 @@ class Law:
     """A network in which it moves something,"""
     terms: ClassVar[Terms] = Terms()
     """on these terms."""
+    conditions: ClassVar[Mapping[str, Callable[..., Refusal | None]]] = {}
+    """Its side conditions by name, in the order they are checked: cheap ones, and ones that read no weights, first."""
 
     def said(self, reduce: Reduce) -> str:
         """`words` where the pool reduces so."""
@@ -63,7 +65,6 @@ class RegionLaw(Law):
     """A law about an elementwise region in front of a pool: one file each, tried on every region in turn."""
 
     conditions: ClassVar[Mapping[str, Condition]] = {}
-    """Its side conditions by name, in the order they are checked: cheap ones, and ones that read no weights, first."""
 
     def check(self, site: PoolSite, terms: Terms) -> Proof | Refusal:
         """Proof that the law applies at this site on these terms, or the first side condition that fails."""
@@ -99,7 +100,6 @@ class LayerLaw(Law):
         raise NotImplementedError
 
     conditions: ClassVar[Mapping[str, PairCondition]] = {}
-    """Its side conditions by name, in the order they are checked."""
 
     def check(self, pair: Pair) -> Proof | Refusal:
         """Proof that the law applies to the pool and the layer in front of it, or the first side condition that fails."""

@@ -227,7 +227,21 @@ def test_elementwise_ops_compute_their_functions(name: str) -> None:
 
 
 def test_every_elementwise_op_without_arguments_is_in_the_table() -> None:
-    with_weights_or_operands = {"prelu", "bias", "batchnorm", "add", "sub", "mul", "div", "min", "max", "clip"}
+    with_weights_or_operands = {
+        "prelu",
+        "bias",
+        "batchnorm",
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "min",
+        "max",
+        "clip",
+        "cast",
+        "quantize",
+        "dequantize",
+    }
     assert {n for n, c in OPS.items() if issubclass(c, Elementwise)} - with_weights_or_operands == set(KNOWN)
 
 

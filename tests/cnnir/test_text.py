@@ -23,6 +23,7 @@ from cnnir.ops.activation import UserActivation
 from cnnir.ops.arithmetic import Add, Binary, Maximum, Mul, Sub
 from cnnir.ops.base import Op
 from cnnir.ops.constant import Constant
+from cnnir.ops.convert import Affine, Cast
 from cnnir.ops.convolution import Conv, Dense
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.opaque import Opaque
@@ -37,7 +38,7 @@ from cnnir.types import TensorType
 from .structures import structures, types
 
 finite = st.floats(allow_nan=False, width=64)
-UNARY = [c for c in OPS.values() if issubclass(c, Elementwise) and not issubclass(c, Binary | Clip)]
+UNARY = [c for c in OPS.values() if issubclass(c, Elementwise) and not issubclass(c, Binary | Clip | Cast | Affine)]
 names = st.text(min_size=1, max_size=8).filter(lambda s: not any(0xD800 <= ord(c) < 0xE000 for c in s))
 
 

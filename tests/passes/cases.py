@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from cnnir.ir.graph import Graph, Value
-from cnnir.ops import arithmetic, piecewise, smooth
+from cnnir.ops import arithmetic, convert, piecewise, smooth
 from cnnir.ops.activation import UserActivation
 from cnnir.ops.convolution import Conv
 from cnnir.ops.elementwise import Elementwise
@@ -189,6 +189,36 @@ CASES: dict[str, Case] = {
         lambda: chain(UserActivation("f", X * 0.0), TWO, shape=WINDOW),
         window(-np.inf, 1, 2, 3),
         terms=STRICT,
+    ),
+    "int8 product": Case(
+        "no wrapping",
+        "`mul` of `mul` may wrap around in i8, for data in [-20, 20]",
+        lambda: chain(arithmetic.Mul(7.0), TWO, shape=WINDOW, dtype="i8", range=(-20, 20)),
+        window(20, 1, -3, 2, dtype="int8"),
+    ),
+    "cast beyond the range": Case(
+        "no wrapping",
+        "`cast` cannot keep the order of every number in u8",
+        lambda: chain(convert.Cast("u8"), TWO, shape=WINDOW, dtype="i32", range=(0, 300)),
+        window(256, 1, 3, 2, dtype="int32"),
+    ),
+    "cast to truth values": Case(
+        "comparable",
+        "would have to pool the bool",
+        lambda: chain(convert.Cast("bool"), convert.Cast("f32"), TWO, shape=WINDOW),
+        window(-1, 0, 0, 0),
+    ),
+    "scales along the width": Case(
+        "fixed coefficients",
+        "the scale of `dequantize` varies over the pooled axes",
+        lambda: chain(convert.Dequantize((0.5, 4.0), axis=3), TWO, shape=WINDOW, dtype="u8"),
+        window(3, 1, 2, 0, dtype="uint8"),
+    ),
+    "quantized, then averaged": Case(
+        "comparing",
+        "",
+        lambda: chain(convert.Dequantize(0.1), AvgPool((2, 2), (2, 2)), shape=WINDOW, dtype="u8"),
+        window(3, 1, 2, 0, dtype="uint8"),
     ),
     "overflow to NaN": Case(
         "no NaN", "NaN is possible", lambda: chain(UserActivation("f", X * 1e30 * 0.0), TWO, shape=WINDOW), window(-1e20, 1, 2, 3)
