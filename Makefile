@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip install -q --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-wheel scale check layering lint types format clean
+.PHONY: help demo bench test test-wheel fuzz scale check layering lint types format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: check  ## everything that continuous integration runs
 
 test-wheel: $(dev)  ## the whole suite against the wheel, installed in a fresh environment away from this folder
 	@$(bin)/pytest -q -s -m wheel tests/test_packaging.py
+
+fuzz: $(dev)  ## 5,000 random networks against every law, 200 of them compiled; CNNIR_FUZZ=100000 takes more
+	@$(bin)/pytest -q -m fuzz tests/test_fuzz.py tests/test_fuzz_compiled.py
 
 scale: $(dev)  ## networks of 1,000 to 100,000 layers: times, memory and exponents, against their caps
 	@$(bin)/pytest -q -s -m scale tests/test_scale.py

@@ -107,7 +107,9 @@ def _write(build: Builder, layer: Layer, output: str | None) -> None:
         name = build.rename_last(output or build.unique(layer.name))
     except OpError as error:
         build.refuse(layer, error)
-        name = layer.name  # so that the layers after it are looked at too
+        for value in graph.values(layer.name):  # so that the layers after it are looked at too
+            build.bind(value, layer.name)
+        return
     build.bind(Value(layer.name), name)
 
 

@@ -24,7 +24,7 @@ ELEMENT_TYPES: Mapping[str, int] = {
     "f16": TensorProto.FLOAT16, "f32": TensorProto.FLOAT, "f64": TensorProto.DOUBLE, "bf16": TensorProto.BFLOAT16,
     "i8": TensorProto.INT8, "i16": TensorProto.INT16, "i32": TensorProto.INT32, "i64": TensorProto.INT64,
     "u8": TensorProto.UINT8, "u16": TensorProto.UINT16, "u32": TensorProto.UINT32, "u64": TensorProto.UINT64,
-    "bool": TensorProto.BOOL,
+    "bool": TensorProto.BOOL, "f8e4m3": TensorProto.FLOAT8E4M3FN, "f8e5m2": TensorProto.FLOAT8E5M2,
 }  # fmt: skip
 
 
@@ -92,7 +92,8 @@ class Builder:
 
     def scalar(self, value: float, dtype: str) -> str:
         """A tensor of rank 0 that holds a number, rounded to `dtype`; one object a value and dtype."""
-        number = np.asarray(value, numpy_dtype(dtype))
+        with np.errstate(over="ignore"):  # 1e308 is infinite in float32
+            number = np.asarray(value, numpy_dtype(dtype))
         key = ("scalar", dtype, number.tobytes())
         return self._constant(key, f"{value:g}", Constant(dtype, (), lambda: number))
 

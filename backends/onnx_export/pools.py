@@ -84,8 +84,8 @@ def _even(windows: Windows, outputs: int) -> Axis:
     starts = windows.taps[:, 0]
     steps = np.unique(np.diff(starts))
     kernel = int(counts[0])
-    if len(np.unique(counts)) > 1 or len(steps) > 1:
-        unsupported(f"{outputs} windows over {windows.length} elements are uneven, and ONNX has no adaptive pool")
+    if len(np.unique(counts)) > 1 or len(steps) > 1 or 0 in steps:
+        unsupported(f"{outputs} windows over {windows.length} elements are uneven or the same, and ONNX has no adaptive pool")
     return Axis(kernel, int(steps[0]) if len(steps) else kernel, 1, 0, 0, 0, True, True)
 
 

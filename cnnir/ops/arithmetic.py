@@ -26,6 +26,9 @@ class Binary(Elementwise):
     constant: float | None = None
     reverse: bool = field(default=False, metadata={"written": False})  # a language says it by the order of operands
 
+    def __post_init__(self) -> None:
+        require(self.constant is not None or not self.reverse, "C0206", f"`{self.name}` of two tensors has them in their order")
+
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         operands = len(inputs) + (self.constant is not None)
         require(operands == 2, "C0201", f"`{self.name}` takes two operands, got {operands}")

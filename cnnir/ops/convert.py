@@ -46,6 +46,7 @@ class Affine(Elementwise):
 
     def __post_init__(self) -> None:
         scales = self.scale if isinstance(self.scale, tuple) else (self.scale,)
+        require(bool(scales), "C0206", f"`{self.name}` needs one scale or more")
         require(all(0 < s < math.inf for s in scales), "C0206", f"`{self.name}` needs finite scales above 0")
         if isinstance(self.zero, tuple):
             alike = isinstance(self.scale, tuple) and len(self.scale) == len(self.zero)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 def align(coefficient: Array, rank: int) -> Array:
     """A coefficient of shape (C,) or (C, H, W, ...) viewed so that it broadcasts along axis 1 of a rank-`rank` tensor."""
-    if coefficient.ndim == 0 or rank < 2:
+    if rank == 0:
+        return coefficient.reshape(())
+    if coefficient.ndim == 0 or rank == 1:
         return coefficient
     return coefficient.reshape(coefficient.shape + (1,) * (rank - 1 - coefficient.ndim))
 

@@ -14,6 +14,7 @@ from cnnir.facts.precision import precision
 from cnnir.ir.graph import Graph
 from cnnir.ops.elementwise import Elementwise
 from cnnir.scalar.expr import Expr, X
+from cnnir.types import TensorType
 
 Array = np.ndarray[Any, Any]
 TURNS = (-1.278465, -1.192432, -0.751792, -0.752462, -0.751155, -1.5, 0.0)
@@ -48,34 +49,54 @@ def adversarial(shape: tuple[int, ...], domain: Interval, formula: Expr, seed: i
         yield rng.choice(near, shape)
 
 
-def _whole(shape: tuple[int, ...], dtype: np.dtype[Any], range: tuple[float, float] | None, seed: int) -> Iterator[Array]:
-    """Integers within a range: any, small, ties, and the ends of the range."""
+def _whole(shape: tuple[int, ...], dtype: np.dtype[Any], seed: int, declared: tuple[float, float] | None) -> Iterator[Array]:
+    """Integers: any, small, ties, and the ends of the range."""
     rng = np.random.default_rng(seed)
-    if dtype.kind == "b":
-        yield from (rng.integers(0, 2, shape).astype(bool), np.ones(shape, bool), np.zeros(shape, bool))
-        return
-    ends = np.iinfo(dtype)
-    low, high = (ends.min, ends.max) if range is None else (max(ends.min, math.ceil(range[0])), min(ends.max, math.floor(range[1])))
-    yield rng.integers(low, high, shape, dtype, endpoint=True)
-    yield rng.integers(np.clip(-3, low, high), np.clip(3, low, high), shape, dtype, endpoint=True)
-    yield np.full(shape, np.clip(5, low, high), dtype)
-    yield rng.choice(np.array([low, high], dtype), shape)
+    whole = (0, 1) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+    low, high = whole if declared is None else (max(whole[0], math.ceil(declared[0])), min(whole[1], math.floor(declared[1])))
+    held = np.uint64 if low >= 0 else np.int64
+
+    def among(least: int, most: int) -> Array:
+        return rng.integers(min(max(least, low), high), max(min(most, high), low), shape, held, endpoint=True).astype(dtype)
+
+    yield among(low, high)
+    yield among(-3, 3)
+    yield among(5, 5)
+    yield rng.choice(np.array([low, high], held), shape).astype(dtype)
+
+
+def _stored(type: TensorType, seed: int, declared: tuple[float, float] | None) -> Iterator[Array]:
+    """8-bit floats: every finite one, small ones, and both zeros."""
+    rng = np.random.default_rng(seed)
+    low, high = declared or (-np.inf, np.inf)
+    every = np.arange(256, dtype=np.uint8).view(type.numpy)
+    wide = every.astype(np.float64)
+    inside = every[np.isfinite(wide) & (wide >= low) & (wide <= high)]
+    small = inside[np.argsort(np.abs(inside.astype(np.float64)), kind="stable")]
+    for some in (inside, small[:16], small[:2]):
+        yield rng.choice(some.view(np.uint8), type.shape).view(type.numpy)
 
 
 def _streams(graph: Graph, formula: Expr, seed: int) -> dict[str, Iterator[Array]]:
     found: dict[str, Iterator[Array]] = {}
     for place, (name, type) in enumerate(graph.inputs.items()):
-        if not type.is_float:
-            found[name] = _whole(type.shape, type.numpy, graph.ranges[name], seed + place)
-            continue
-        most = precision(type.dtype).max
-        lo, hi = graph.ranges[name] or (-most, most)
-        found[name] = adversarial(type.shape, Interval(lo, hi, minus_zero=True), formula, seed + place, type.dtype)
+        declared = graph.ranges[name]
+        if type.is_float:
+            most = precision(type.dtype).max
+            lo, hi = declared or (-most, most)
+            found[name] = adversarial(type.shape, Interval(lo, hi, minus_zero=True), formula, seed + place, type.dtype)
+        elif type.is_whole:
+            found[name] = _whole(type.shape, type.numpy, seed + place, declared)
+        else:
+            found[name] = _stored(type, seed + place, declared)
     return found
 
 
 def feeds(graph: Graph, seed: int = 0) -> Iterator[Mapping[str, Array]]:
     """Adversarial data for every input of a network, dense near the constants of its elementwise layers."""
+    if not graph.inputs:
+        yield {}
+        return
     formulas = dict.fromkeys(layer.op.formula() for layer in graph.layers() if isinstance(layer.op, Elementwise))
     for turn, formula in enumerate([*formulas][:MOST_FORMULAS] or [X]):
         streams = _streams(graph, formula, seed + 100 * turn)

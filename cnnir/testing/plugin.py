@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import pytest
 
+from cnnir.diagnostics import CnnirError
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The update flag."""
@@ -58,8 +60,8 @@ class TextualTest(pytest.Item):
             assert assert_equivalent(found.before, found.after), "no data keep the contract: nothing was compared"
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """A difference is its own report."""
-        return str(excinfo.value) if isinstance(excinfo.value, Differs) else str(super().repr_failure(excinfo))
+        """A difference is its own report, and so is a diagnostic."""
+        return str(excinfo.value) if isinstance(excinfo.value, Differs | CnnirError) else str(super().repr_failure(excinfo))
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the test is."""

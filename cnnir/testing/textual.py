@@ -6,8 +6,6 @@ network n(x: f32[1, 4, 8, 8]) { x -> relu -> maxpool(2) }
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +19,6 @@ from cnnir.ir.verify import verify
 from cnnir.render import render
 
 RUN = "# RUN:"
-_PASS = re.compile(r"\s*([a-z_][a-z_0-9-]*)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
 
 
 @dataclass(frozen=True)
@@ -36,13 +33,15 @@ class Outcome:
 def outcome(path: Path) -> Outcome:
     """Run the passes that a file names over its network.
 
-    The text is the network afterwards and, as comments, what the passes decided and why; or the diagnostics.
+    The text is the network afterwards and, as comments, what the passes decided and why; or the network's diagnostics.
+    Raises CnnirError where the first line names no passes.
     """
     content = path.read_text("utf-8")
+    wanted = passes(content.splitlines()[0], path.name)
     try:
         before = cnnir.parse(content, path.name)
         graph, lines = before, list[str]()
-        for each in passes(content.splitlines()[0]):
+        for each in wanted:
             if isinstance(each, pipeline.Deciding):
                 done = each.decide(graph)
                 graph = done.graph
@@ -55,17 +54,12 @@ def outcome(path: Path) -> Outcome:
     return Outcome(dumps(graph) + "".join(f"{line}\n" for line in lines), before, graph)
 
 
-def passes(line: str) -> Iterator[pipeline.Pass]:
-    """The passes of a `# RUN:` line: names with options in braces, between commas. Raises ValueError."""
-    text = line.removeprefix(RUN).strip()
-    place = 0
-    while place < len(text):
-        found = _PASS.match(text, place)
-        if found is None:
-            raise ValueError(f"cannot read `{text[place:]}`: write `name{{option=value}}, name`")
-        place = found.end()
-        options = [option.partition("=") for option in (found.group(2) or "").split(",") if option.strip()]
-        yield pipeline.make(found.group(1), **{key.strip(): value.strip() for key, _, value in options})
+def passes(line: str, name: str = "<string>") -> list[pipeline.Pass]:
+    """The passes of a `# RUN:` line, in the language of `cnnc opt -p`. Raises CnnirError."""
+    from cnnir.frontends.pipeline import parse
+
+    named = parse(" " * len(RUN) + line.removeprefix(RUN), name)  # blanks, so that diagnostics point into the file
+    return [each for _, each in pipeline.make_all(named).values()]
 
 
 def _line(decision: Decision) -> str:

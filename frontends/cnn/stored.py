@@ -17,7 +17,7 @@ from . import ast
 from .problems import alike, refuse
 
 _DTYPES: Mapping[str, str] = {
-    "F16": "f16", "F32": "f32", "F64": "f64", "BF16": "bf16", "BOOL": "bool",
+    "F16": "f16", "F32": "f32", "F64": "f64", "BF16": "bf16", "BOOL": "bool", "F8_E4M3": "f8e4m3", "F8_E5M2": "f8e5m2",
     **{f"{kind}{size}": f"{kind.lower()}{size}" for kind in "IU" for size in (8, 16, 32, 64)},
 }  # fmt: skip
 

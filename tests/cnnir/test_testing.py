@@ -38,9 +38,18 @@ def test_a_bound_is_a_bound() -> None:
 
 
 def test_run_lines() -> None:
-    assert len(list(passes("# RUN: place{place=always, exactness=ulp}, place"))) == 2
-    with pytest.raises(ValueError):
-        list(passes("# RUN: place{place=always"))
+    assert len(passes("# RUN: place{place=always, exactness=ulp}, place")) == 2
+    for wrong in ("place{place=always", "plaice", "place{place=sometimes}"):
+        with pytest.raises(cnnir.CnnirError):
+            passes(f"# RUN: {wrong}")
+
+
+def test_a_wrong_run_line_is_never_what_was_expected(pytester: pytest.Pytester) -> None:
+    pytester.makefile(".cnn", wrong="# RUN: plaice\nnetwork n(x: f32[1, 2]) { x -> relu }\n")
+    done = pytester.runpytest_subprocess("-p", "cnnir.testing.plugin", "-p", "no:cacheprovider", "--update-expected")
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["*C0510*plaice*"])
+    assert not list(pytester.path.glob("*.expected"))
 
 
 def test_a_refused_text_gives_its_diagnostic(tmp_path: Path) -> None:

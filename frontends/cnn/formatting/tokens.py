@@ -42,13 +42,16 @@ class _Everything:
 
 
 @functools.cache
-def _lexer() -> Lark:
+def _lexer(comments: bool) -> Lark:
+    """A lexer that gives comments and blanks too, or not. One each: lark's `dont_ignore` makes a lexer at every call."""
     grammar = resources.files("cnnir.grammar").joinpath("cnn.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", lexer="basic", postlex=_Everything())
+    if comments:
+        grammar = "\n".join(line for line in grammar.splitlines() if not line.startswith("%ignore"))
+    return Lark(grammar, parser=None, lexer="basic", postlex=_Everything())
 
 
 def _lex(text: str, comments: bool) -> Iterator[Token]:
-    return cast(Any, _lexer()).lex(text, dont_ignore=comments)
+    return cast(Any, _lexer(comments)).lex(text)
 
 
 def tokens(source: Source) -> list[Lexeme]:

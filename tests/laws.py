@@ -1,0 +1,150 @@
+"""What is true of every network, whatever it is made of: each law takes a graph and raises where it is broken."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import tempfile
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from hypothesis import strategies as st
+
+import cnnir
+from cnnir import pipeline
+from cnnir.analysis.ranges import Ranges
+from cnnir.backends.onnx_export import export
+from cnnir.diagnostics import CnnirError
+from cnnir.frontends.cnn.formatting import format_text
+from cnnir.ir.graph import Graph, Value
+from cnnir.ir.text import dumps
+from cnnir.ir.verify import verify
+from cnnir.ops.base import Op
+from cnnir.ops.opaque import Opaque
+from cnnir.testing import assert_equivalent, feeds, graphs
+from cnnir.testing.strategies import ANY_AXES, EVERY_OP
+from cnnir.types import DTYPES
+
+Array = np.ndarray[Any, Any]
+MOST_FEEDS = 7
+
+
+def networks(ops: tuple[type[Op], ...] = EVERY_OP, most: int = 8) -> st.SearchStrategy[Graph]:
+    """Over every op, dtype and rank; f32 as often as all others together."""
+    return graphs(axes=ANY_AXES, dtypes=(*["f32"] * len(DTYPES), *DTYPES), ops=ops, most=most)
+
+
+def reads_back(graph: Graph) -> None:
+    """Verified, printed, parsed: the same network, the same text, the same fingerprint; tidied too."""
+    verify(graph)
+    text = dumps(graph)
+    again = cnnir.parse(text)
+    verify(again)
+    assert again == graph and again.name == graph.name and again.ranges == graph.ranges, text
+    written = dumps(again)  # of `graph` itself, layers may have names that are not the language's
+    assert dumps(cnnir.parse(written)) == written
+    assert again.fingerprint() == graph.fingerprint()
+    tidy = format_text(text)
+    assert format_text(tidy) == tidy
+    assert cnnir.parse(tidy) == graph, tidy
+
+
+def is_saved(graph: Graph) -> None:
+    """Text and weights in files give the network back, also where some weights are arrays."""
+    held = graph.copy()
+    held.weights = type(graph.weights)({key: graph.weights.source(key) for key in graph.weights})
+    for key in [*held.weights][::2]:
+        held.weights[key] = np.roll(held.weights[key], 1) if held.weights[key].ndim else held.weights[key].copy()
+    with tempfile.TemporaryDirectory() as folder:
+        for network in (graph, held):
+            path = Path(folder) / "n.cnn"
+            cnnir.save(network, path)
+            again = cnnir.load(path)
+            assert again == network
+            assert again.fingerprint() == network.fingerprint() or network is held  # drawn weights are other bytes once stored
+
+
+def variants() -> Iterator[tuple[str, pipeline.Pass]]:
+    """Every registered pass with every value of those options that are words or switches, exact ones only."""
+    for name in pipeline.PASSES:
+        kinds = {n: h for n, h in typing.get_type_hints(type(pipeline.make(name))).items() if n in _fields(name)}
+        choices = {n: typing.get_args(h) if typing.get_origin(h) is Literal else (False, True) for n, h in kinds.items() if _counts(h)}
+        for values in itertools.product(*choices.values()):
+            options: Mapping[str, object] = dict(zip(choices, values, strict=True))
+            if options.get("exactness", "exact") == "exact":
+                yield f"{name}{options}", pipeline.make(name, **options)
+
+
+def _fields(name: str) -> set[str]:
+    return {f.name for f in dataclasses.fields(typing.cast(Any, pipeline.make(name)))}
+
+
+def _counts(hint: Any) -> bool:
+    return hint is bool or typing.get_origin(hint) is Literal
+
+
+def evaluable(graph: Graph) -> Graph:
+    """The network without the outputs that nobody can compute."""
+    unknown = {name for layer in graph.layers() if isinstance(layer.op, Opaque) for name in (layer.name, *graph.descendants(layer.name))}
+    result = graph.copy()
+    result.results = {name: value for name, value in graph.results.items() if value.layer not in unknown}
+    for layer in reversed(list(result.layers())):
+        if layer.name in unknown:
+            result.remove(layer.name)
+    return result
+
+
+def answers_stay(graph: Graph) -> int:
+    """Every pass leaves a sound network that gives the same bits; how many comparisons there were."""
+    data = list(itertools.islice(feeds(graph), MOST_FEEDS))
+    known, text, tried = evaluable(graph), dumps(graph), 0
+    for name, each in variants():
+        done = pipeline.run(graph, [each])
+        verify(done)
+        reads = cnnir.parse(dumps(done))
+        assert reads == done, name
+        if known.results and dumps(done) != text:
+            after = done.copy()
+            after.results = {n: done.results[n] for n in known.results}
+            try:
+                tried += assert_equivalent(known, after if len(known) == len(graph) else evaluable(done), data=data)
+            except AssertionError as error:
+                raise AssertionError(f"{name}: {error}\n{dumps(done)}") from error
+    return tried
+
+
+def stays_in_range(graph: Graph) -> None:
+    """What is computed from finite data is typed as inferred and lies in the range that the facts give it."""
+    known = evaluable(graph)
+    known.results = {f"{v.layer} {v.slot}": v for layer in known.layers() for v in known.values(layer.name)}
+    ranges = Ranges(known)
+    for feed in itertools.islice(feeds(graph), MOST_FEEDS):
+        with np.errstate(all="ignore"):
+            found = cnnir.evaluate(known, feed) if known.results else {}
+        wide = {name: array.astype(np.float64) for name, array in found.items()}
+        finite = all(np.isfinite(array).all() for array in wide.values())
+        for name, value in known.results.items():
+            assert (found[name].shape, found[name].dtype) == (known.type(value).shape, known.type(value).numpy), name
+            if known.type(value).is_float and finite:
+                _inside(ranges, value, wide[name], dumps(graph))
+
+
+def _inside(ranges: Ranges, value: Value, array: Array, text: str) -> None:
+    known = ranges[value]
+    assert known.lo <= array.min() and array.max() <= known.hi, f"{value} is {array.min()} to {array.max()}, not in {known}\n{text}"
+    signed = bool(((array == 0) & np.signbit(array)).any())
+    assert known.minus_zero or not signed, f"{value} has a -0, {known}\n{text}"
+
+
+def exports(graph: Graph) -> bool:
+    """An ONNX model that ONNX itself takes, or a diagnostic; whether it was a model."""
+    try:
+        model = export(graph)
+    except CnnirError:
+        return False
+    onnx.checker.check_model(model, full_check=True)
+    return True
