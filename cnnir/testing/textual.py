@@ -28,6 +28,8 @@ class Outcome:
     text: str
     before: Graph | None = None
     after: Graph | None = None
+    bounds: tuple[float, ...] = ()
+    """Of each move that re-rounds: how far apart it may take the answers at its site."""
 
 
 def outcome(path: Path) -> Outcome:
@@ -40,18 +42,19 @@ def outcome(path: Path) -> Outcome:
     wanted = passes(content.splitlines()[0], path.name)
     try:
         before = cnnir.parse(content, path.name)
-        graph, lines = before, list[str]()
+        graph, lines, bounds = before, list[str](), list[float]()
         for each in wanted:
             if isinstance(each, pipeline.Deciding):
                 done = each.decide(graph)
                 graph = done.graph
                 lines += map(_line, done.decisions)
+                bounds += [d.bound for d in done.decisions if d.verdict == "moved" and d.bound is not None]
             else:
                 graph = each(graph)
             verify(graph)
     except CnnirError as error:
         return Outcome(render(error.diagnostics) + "\n")
-    return Outcome(dumps(graph) + "".join(f"{line}\n" for line in lines), before, graph)
+    return Outcome(dumps(graph) + "".join(f"{line}\n" for line in lines), before, graph, tuple(bounds))
 
 
 def passes(line: str, name: str = "<string>") -> list[pipeline.Pass]:
