@@ -117,7 +117,7 @@ class Transpose(Rearrangement):
         return (inputs[0].with_shape(tuple(inputs[0].shape[a] for a in self.order(inputs[0].rank))),)
 
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
-        return (np.ascontiguousarray(inputs[0].transpose(self.order(inputs[0].ndim))),)
+        return (np.asarray(inputs[0].transpose(self.order(inputs[0].ndim)), order="C"),)
 
 
 @dataclass(frozen=True)

@@ -29,4 +29,4 @@ def evaluate(expr: Expr, variables: Sequence[Array], coefficients: Mapping[str, 
 
     result = fold(expr, leaf, lambda primitive, args: primitive.evaluate(*args))
     shape = np.broadcast_shapes(np.shape(result), *(np.shape(v) for v in variables))
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(result, dtype), shape))
+    return np.asarray(np.broadcast_to(np.asarray(result, dtype), shape), order="C")
