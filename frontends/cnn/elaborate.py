@@ -15,7 +15,7 @@ from .declarations import declare_inputs
 from .definitions import choose, collect
 from .extent import Counter, Extent
 from .layers import Layers
-from .numbers import datum, number
+from .numbers import datum, literal, number
 from .problems import refuse
 from .scope import Scope
 from .stored import open_weights
@@ -221,7 +221,8 @@ class Elaborator:
             elif argument.key is None and _is_absent(argument.value):
                 inputs.append(None)
             else:
-                value = yield datum(argument.value, scope)
+                said = literal(argument.value, scope)
+                value = (yield datum(argument.value, scope)) if said is None else said
                 given.append(Given(argument.key.text if argument.key else "", value, argument.span))
         if node.name.text in self._found.blocks:
             return (yield self._block(node, inputs, given, scope))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -81,10 +80,10 @@ class Layers:
         try:
             op = op.without(absent_slots(inputs))
             op.check_arity(len(present))
-            outputs = op.infer(types)
+            outputs = self.graph.infer(op, types)
         except OpError as error:
             raise refused_by_op(error, node.span, self.graph, present) from None
-        if any(math.prod(t.shape) >= 2**63 for t in outputs):
+        if any(t.elements >= 2**63 for t in outputs):
             raise refuse("C0210", "the tensor is too large: its elements do not count in 64 bits", node.span, f"this is {outputs[0]}")
         parameters = op.parameters(types)
         layer = self._name(name, texts.pop("name", None), scope)

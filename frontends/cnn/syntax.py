@@ -14,6 +14,7 @@ from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
 
 from .ast import File
 from .build import Builder
+from .lexer import TerminalLexer
 from .lines import LineRule
 from .screen import screen
 
@@ -39,7 +40,7 @@ def _parser() -> _Parser:
     grammar = resources.files("cnnir.grammar").joinpath("cnn.lark").read_text(encoding="utf-8")
     builder = Builder()
     return _Parser(
-        Lark(grammar, parser="lalr", lexer="basic", strict=True, postlex=LineRule(), transformer=builder.callbacks()), builder, Lock()
+        Lark(grammar, parser="lalr", lexer=TerminalLexer, strict=True, postlex=LineRule(), transformer=builder.callbacks()), builder, Lock()
     )
 
 
