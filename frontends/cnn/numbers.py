@@ -40,6 +40,8 @@ def literal(node: ast.Expression, scope: Scope) -> Datum | None:
         return Text(node.text)
     if node.text in scope.sizes:
         return scope.sizes[node.text]
+    if node.text == "nan":
+        raise refuse("C0106", "`nan` is not a number that a network may hold", node.span)
     return float("inf") if node.text == "inf" else Word(node.text)
 
 
@@ -105,8 +107,6 @@ def number(node: ast.Expression, scope: Scope) -> Task[int | float]:
         word = literal(node, scope)
         if isinstance(word, int | float):
             return word
-        if word == "nan":
-            raise refuse("C0106", "`nan` is not a number that a network may hold", node.span)
         raise refuse("C0305", f"there is no size called `{word}`", node.span, "expected a number")
     raise refuse("C0214", "expected a number", node.span)
 

@@ -286,3 +286,9 @@ def test_ten_thousand_activations_stay_linear() -> None:
 def test_activations_of_one_body_are_equal_whatever_their_names() -> None:
     first, second = UserActivation("f", X * X), UserActivation("g", X * X)
     assert first == second and hash(first) == hash(second)
+
+
+def test_activations_that_differ_in_the_sign_of_a_zero_are_two() -> None:
+    text = "activation f(x) = x + 0\nactivation g(x) = x + -0.0\n\nnetwork n(x: f32[1, 2]) {\n    x -> f -> g\n}\n"
+    assert dumps(cnn.parse(text)) == text.replace("x + -0.0", "x + (-0.0)") or dumps(cnn.parse(text)) == text
+    assert Const(0.0) != Const(-0.0)
