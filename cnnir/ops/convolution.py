@@ -12,7 +12,7 @@ import numpy as np
 from cnnir.diagnostics import OpError
 from cnnir.types import TensorType
 
-from .base import Array, Op, Parameter, per_axis, require, require_axes, require_float, require_rank
+from .base import Array, Op, Parameter, per_axis, require, require_axes, require_float
 from .window import axis_pads, output_size
 
 if TYPE_CHECKING:
