@@ -84,7 +84,7 @@ _GRAPH = {
     "C0305": _fix("no such value", "No input and no statement above has this name.", "y -> relu", "x -> relu"),
     "C0306": _fix("a name is taken", "Names of values, layers, blocks and activations are given once; names of ops are taken.", "x = x -> relu", "y = x -> relu"),
     "C0307": Code("no such network", "The text defines no network, or none of the name asked for.", "block b = relu\n", "block b = relu\nnetwork n(x: f32[1, 8]) { x -> b }\n"),
-    "C0308": _fix("a block uses itself", "A block may use the blocks above it only.", "x -> b", "x -> b", "block b = relu -> b\n", "block b = relu\n"),
+    "C0308": _fix("a block uses itself", "A block may use the blocks above it only, and an activation the activations above it.", "x -> b", "x -> b", "block b = relu -> b\n", "block b = relu\n"),
     "C0309": Code("not a range of the input", "An input's range goes from its least to its greatest value, both finite and of its element type.", "network n(x: f32[1, 8] in [1, 0]) { x -> relu }\n", "network n(x: f32[1, 8] in [0, 1]) { x -> relu }\n"),
 }  # fmt: skip
 

@@ -162,6 +162,17 @@ class PoolSite:
 
     def _derive(self, channels: Array, ranged: bool) -> Fact:
         known = self.known if ranged else unknown(self.precision)
+        first, *others = self.region.layers
+        if others or self.coefficients:
+            return self._composed(channels, known)
+        key = type(first.op), self.expression, known, self.precision.name  # not the op: equal ones may differ in a zero's sign
+        shared = self.surroundings.facts
+        if key not in shared:
+            shared[key] = self._composed(channels, known)
+        return shared[key]
+
+    def _composed(self, channels: Array, known: Interval) -> Fact:
+        """Facts layer by layer."""
         facts: dict[Value, Fact] = {self.region.data: identity(known)}
         for layer in self.region.layers:
             facts[Value(layer.name)] = self._apply(layer, Analysis(self._precision(layer), self._bounds(layer, channels)), facts)

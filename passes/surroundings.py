@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from cnnir.analysis.ranges import Ranges
 from cnnir.analysis.zeros import separates_zeros
+from cnnir.facts.fact import Fact
 from cnnir.facts.interval import unknown
 from cnnir.facts.precision import precision
 from cnnir.ir.graph import Graph, Layer
@@ -19,6 +22,8 @@ class Surroundings:
         self.graph = graph
         self.order: dict[str, Position] = {layer.name: (place,) for place, layer in enumerate(graph.layers())}
         self.ranges = Ranges(graph, assume_finite)
+        self.facts: dict[Hashable, Fact] = {}
+        """Of single layers without coefficients, by what they compute and on which range: most sites of a network are alike."""
         self._behind: dict[str, str] | None = None
         self._inserted = 0
 

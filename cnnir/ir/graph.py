@@ -13,6 +13,7 @@ from cnnir.ops.base import Op
 from cnnir.ops.tensor import Input
 from cnnir.types import TensorType
 
+from .results import Results
 from .weights import Weights
 
 if TYPE_CHECKING:
@@ -64,18 +65,29 @@ def absent_slots(inputs: Sequence[Value | None]) -> tuple[int, ...]:
 class Graph:
     """A convolutional network. Values are typed when a layer is added; names of layers are unique.
 
-    `outputs` maps the network's output names to values. Two graphs are equal when they have the same structure and
+    `results` maps the network's output names to values. Two graphs are equal when they have the same structure and
     the same weights, whatever their layers are called.
     """
 
     def __init__(self, name: str = "network", weights: Weights | None = None) -> None:
         self.name = name
         self.weights = weights if weights is not None else Weights()
-        self.results: dict[str, Value] = {}
+        self._results = Results()
         self._net: Network = cast("Network", nx.MultiDiGraph())
+        self._operands: dict[str, list[Value | None]] = {}
         self._next = 0
         self._sorted: list[str] | None = []  # the layers in order; None where a change may have reordered them
         self._numbers: dict[str, int] = {}
+        self._inferred: dict[tuple[Op, tuple[TensorType, ...]], tuple[TensorType, ...]] = {}
+
+    @property
+    def results(self) -> Results:
+        """Output name -> value, in declaration order; may be changed, or set to another mapping."""
+        return self._results
+
+    @results.setter
+    def results(self, named: Mapping[str, Value]) -> None:
+        self._results = Results(named)
 
     # -- building ---------------------------------------------------------------------------------------------------
 
@@ -101,19 +113,30 @@ class Graph:
         absent = absent_slots(inputs)
         op, inputs = op.without(absent), inputs[: len(present) + len(absent)]
         op.check_arity(len(present))
-        outputs = op.infer([self.type(v) for v in present])
+        outputs = self.infer(op, [self.type(v) for v in present])
         name = name or self.fresh(op.name)
         if name in self._net:
             raise ValueError(f"a layer called {name!r} exists")
         layer = Layer(name, op, outputs, tuple((weights or {}).items()), origin)
-        self._net.add_node(name, layer=layer, order=self._next, arity=len(inputs))
+        self._net.add_node(name, layer=layer, order=self._next)
+        self._operands[name] = list(inputs)
         self._next += 1
         if self._sorted is not None:
             self._sorted.append(name)
         for slot, value in enumerate(inputs):
             if value is not None:
-                self._net.add_edge(value.layer, name, source=value.slot, target=slot)
+                self._net.add_edge(value.layer, name, key=slot, source=value.slot)
         return Value(name)
+
+    def infer(self, op: Op, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """The output types of an op on inputs of these types; raises OpError where they do not fit.
+
+        Equal questions, of which large networks are made, are worked out once for a graph and its copies.
+        """
+        key = op, tuple(inputs)
+        if key not in self._inferred:
+            self._inferred[key] = op.infer(inputs)
+        return self._inferred[key]
 
     def fresh(self, stem: str) -> str:
         """A layer name that is not taken: the stem, or the stem with a number."""
@@ -149,14 +172,11 @@ class Graph:
 
     def operands(self, name: str) -> list[Value | None]:
         """The inputs of a layer by slot."""
-        found: list[Value | None] = [None] * int(self._net.nodes[name]["arity"])
-        for source, _, edge in self._net.in_edges(name, data=True):
-            found[edge["target"]] = Value(source, edge["source"])
-        return found
+        return list(self._operands[name])
 
     def data(self, name: str) -> list[Value]:
         """The inputs of a layer that are present."""
-        return [v for v in self.operands(name) if v is not None]
+        return [v for v in self._operands[name] if v is not None]
 
     def uses(self, value: Value) -> list[Use]:
         """The layers that read a value, in no particular order; network outputs are not among them."""
@@ -164,13 +184,14 @@ class Graph:
 
     def readers(self, value: Value) -> Iterator[Use]:
         """As `uses`, one after the other: whoever looks for one of many need not see them all."""
-        for _, target, edge in self._net.out_edges(value.layer, data=True):
-            if edge["source"] == value.slot:
-                yield Use(target, edge["target"])
+        for target in self._net.successors(value.layer):
+            for slot, edge in self._net.get_edge_data(value.layer, target).items():
+                if edge["source"] == value.slot:
+                    yield Use(target, slot)
 
     def is_output(self, value: Value) -> bool:
         """Whether the value is a network output."""
-        return value in self.results.values()
+        return bool(self._results.names(value))
 
     def values(self, name: str) -> list[Value]:
         """The outputs of a layer by slot."""
@@ -224,30 +245,34 @@ class Graph:
     def connect(self, use: Use, value: Value) -> None:
         """Make input `use` read `value`, whatever it read before. Types are not checked: the verifier does that."""
         self._sorted = None
-        for source, target, key, edge in list(self._net.in_edges(use.layer, keys=True, data=True)):
-            if edge["target"] == use.slot:
-                self._net.remove_edge(source, target, key)
-        self._net.add_edge(value.layer, use.layer, source=value.slot, target=use.slot)
+        before = self._operands[use.layer][use.slot]
+        if before is not None:
+            self._net.remove_edge(before.layer, use.layer, use.slot)
+        self._net.add_edge(value.layer, use.layer, key=use.slot, source=value.slot)
+        self._operands[use.layer][use.slot] = value
 
     def replace_uses(self, old: Value, new: Value) -> None:
         """Make every reader of `old`, network outputs included, read `new`."""
         for use in self.uses(old):
             self.connect(use, new)
-        if self.is_output(old):
-            self.results = {name: new if value == old else value for name, value in self.results.items()}
+        for name in self.results.names(old):
+            self.results[name] = new
 
     def remove(self, name: str) -> None:
         """Remove a layer that nothing reads; raises ValueError where something does."""
-        if self._net.out_degree(name) or any(v.layer == name for v in self.results.values()):
+        if self._net.out_degree(name) or any(self.is_output(value) for value in self.values(name)):
             raise ValueError(f"layer {name!r} is still read")
         self._net.remove_node(name)
+        del self._operands[name]
         self._sorted = None
 
     def copy(self) -> Graph:
         """A graph that can be changed without changing this one; weights are shared."""
         twin = Graph(self.name, self.weights)
-        twin.results = dict(self.results)
+        twin.results = self.results
         twin._net = self._net.copy()
+        twin._operands = {name: list(operands) for name, operands in self._operands.items()}
+        twin._inferred = self._inferred
         twin._next = self._next
         twin._sorted = None if self._sorted is None else list(self._sorted)
         return twin
@@ -260,7 +285,7 @@ class Graph:
         """Give a layer another op, or say which rule made it, keeping its name, place and readers; its types are inferred again."""
         layer = self[name]
         op = op or layer.op
-        outputs = op.infer([self.type(v) for v in self.data(name)])
+        outputs = self.infer(op, [self.type(v) for v in self.data(name)])
         origin = layer.origin if made_by is None else replace(layer.origin, made_by=made_by)
         self._net.nodes[name]["layer"] = replace(layer, op=op, outputs=outputs, origin=origin)
 

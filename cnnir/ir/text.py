@@ -13,7 +13,6 @@ from cnnir.ops.base import Op
 from cnnir.ops.opaque import Opaque
 from cnnir.ops.registry import OPS
 from cnnir.ops.tensor import Input
-from cnnir.scalar.expr import Expr
 from cnnir.scalar.primitives import PRIMITIVES
 from cnnir.types import TensorType
 
@@ -96,7 +95,8 @@ class _Printer:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._functions: dict[Expr, str] = {}
+        self._functions: dict[UserActivation, str] = {}
+        self._function_names: set[str] = {*OPS, *PRIMITIVES, "depthwise"}
         self._values: dict[Value, str] = {}
         self._taken: set[str] = set()
         self._layer_names: set[str] = set(graph.inputs)
@@ -119,7 +119,7 @@ class _Printer:
                 self._statement(layer, chains)
         self._return()
         head = [f"weights {spelling.quoted(weights)}", ""] if weights else []
-        head += [f"activation {spelling.name(f)}(x) = {spelling.expression(body)}" for body, f in self._functions.items()]
+        head += [f"activation {spelling.name(f)}(x) = {spelling.expression(op.body)}" for op, f in self._functions.items()]
         head += [""] if self._functions else []
         return "\n".join([*head, f"network {spelling.name(self._graph.name)}({self._inputs()}) {{", *self._lines, "}", ""])
 
@@ -157,16 +157,17 @@ class _Printer:
         """Write a chain that ends in this layer, with names for its outputs."""
         for value in self._graph.values(layer.name):
             named = next((n for n in self._results.get(value, ()) if n not in self._taken), None)
-            self._values[value] = self._unique(named or layer.name.rpartition("/")[2] or "value")
+            self._values[value] = self._free(named or layer.name.rpartition("/")[2] or "value", self._taken)
         names = ", ".join(spelling.name(self._values[value]) for value in self._graph.values(layer.name))
         self._write([f"{names} = {pieces[0]}", *pieces[1:]])
 
-    def _unique(self, stem: str) -> str:
+    def _free(self, stem: str, taken: set[str]) -> str:
+        """The stem, or the stem with a number, whichever is not taken; it is taken from then on."""
         name, number = stem, self._numbers.get(stem, 2)
-        while name in self._taken:
+        while name in taken:
             name, number = f"{stem}_{number}", number + 1
-        self._numbers[stem] = number  # where the search ended: 100,000 values of one name stay linear
-        self._taken.add(name)
+        self._numbers[stem] = number  # where the search ended: 100,000 of one name stay linear
+        taken.add(name)
         return name
 
     def _pieces(self, chain: list[Layer]) -> list[str]:
@@ -201,14 +202,10 @@ class _Printer:
 
     def _function(self, op: UserActivation) -> str:
         """The name that an activation is defined under: its own, unless an op or another activation has it."""
-        if op.body not in self._functions:
-            taken = {*self._functions.values(), *OPS, *PRIMITIVES, "depthwise"}
-            stem, number = op.function if spelling.name(op.function) == op.function else "f", 2
-            name = stem
-            while name in taken:
-                name, number = f"{stem}_{number}", number + 1
-            self._functions[op.body] = name
-        return self._functions[op.body]
+        if op not in self._functions:
+            stem = op.function if spelling.name(op.function) == op.function else "f"
+            self._functions[op] = self._free(stem, self._function_names)
+        return self._functions[op]
 
     def _weights(self, layer: Layer, stem: str) -> list[str]:
         """`name=` where that gives the layer its keys, else each key that is not the usual one."""

@@ -50,7 +50,7 @@ def _layer(graph: Graph, layer: Layer) -> list[Diagnostic]:
     try:
         layer.op.check_arity(len(types))
         op = layer.op.without(tuple(slot for slot, value in enumerate(graph.operands(layer.name)) if value is None))
-        inferred = op.infer(types)
+        inferred = graph.infer(op, types)
     except OpError as error:
         return [_problem(layer, error.message, error.code)]
     found: list[Diagnostic] = []

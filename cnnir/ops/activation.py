@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 from cnnir.scalar.expr import Expr
@@ -18,6 +19,14 @@ class UserActivation(Elementwise):
     listed: ClassVar[bool] = False
     function: str = field(compare=False)
     body: Expr
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.body)
+
+    def __hash__(self) -> int:
+        """Worked out once: a body may have 10,000 primitives, and is asked for at every layer."""
+        return self._hash
 
     def formula(self) -> Expr:
         return self.body

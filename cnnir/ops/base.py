@@ -183,3 +183,10 @@ def require_rank(op: Op, t: TensorType, least: int, most: int) -> None:
     if not least <= t.rank <= most:
         wanted = f"rank {least}" if least == most else f"rank {least} to {most}"
         raise OpError("C0202", f"`{op.name}` needs an input of {wanted}", slot=0)
+
+
+def require_axes(op: Op, t: TensorType, axes: int) -> None:
+    """Raise OpError unless there are one to three spatial axes, and as many as the kernel has."""
+    require_rank(op, t, 3, 5)
+    if t.rank != 2 + axes:
+        raise OpError("C0202", f"`{op.name}` with a kernel of {axes} axes needs an input of rank {2 + axes}", slot=0)

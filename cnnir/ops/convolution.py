@@ -12,7 +12,7 @@ import numpy as np
 from cnnir.diagnostics import OpError
 from cnnir.types import TensorType
 
-from .base import Array, Op, Parameter, per_axis, require, require_float, require_rank
+from .base import Array, Op, Parameter, per_axis, require, require_axes, require_float
 from .window import axis_pads, output_size
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Conv(Op):
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         data = inputs[0]
         require_float(self, inputs)
-        require_rank(self, data, 2 + len(self.kernel), 2 + len(self.kernel))
+        require_axes(self, data, len(self.kernel))
         for what, count in (("input", data.channels), ("output", self.out)):
             if count % self.groups:
                 raise OpError("C0207", f"{count} {what} channels do not divide into {self.groups} groups", slot=0)

@@ -82,8 +82,10 @@ class Elementwise(Op):
         for slot, t in enumerate(inputs):
             if t.dtype != first.dtype:
                 raise OpError("C0205", f"`{self.name}` needs inputs of one dtype", slot=slot)
+        shape = first.shape
         try:
-            shape = np.broadcast_shapes(*(t.shape for t in inputs))
+            if any(t.shape != shape for t in inputs):
+                shape = np.broadcast_shapes(*(t.shape for t in inputs))
         except ValueError:
             shapes = " and ".join(str(t) for t in inputs)
             raise OpError("C0204", f"the inputs of `{self.name}` do not fit together: {shapes}", slot=len(inputs) - 1) from None

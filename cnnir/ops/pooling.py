@@ -11,7 +11,7 @@ import numpy as np
 from cnnir.diagnostics import OpError
 from cnnir.types import TensorType
 
-from .base import Array, Op, per_axis, require, require_float, require_numbers, require_rank
+from .base import Array, Op, per_axis, require, require_axes, require_float, require_numbers, require_rank
 from .convolution import check_window
 from .window import Windows, adaptive, axis_pads, output_size, sliding
 
@@ -117,7 +117,7 @@ class SlidingPool(Pooling):
         check_window(self.name, self.kernel, self.stride, self.dilation, self.pad)
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        require_rank(self, inputs[0], 2 + len(self.kernel), 2 + len(self.kernel))
+        require_axes(self, inputs[0], len(self.kernel))
         outputs = super().infer(inputs)
         plain = max(self.dilation) == 1 and not self.ceil  # else other runtimes accept what has no real element
         if plain and self.reduce != "avg" and any(len(w.empty) for w in self.windows(inputs[0])):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -33,12 +33,12 @@ class Windows:
         """Number of windows."""
         return len(self.taps)
 
-    @property
+    @cached_property
     def real(self) -> Array:
         """Which taps are elements of the input, not padding."""
         return (self.taps >= 0) & (self.taps < self.length)
 
-    @property
+    @cached_property
     def empty(self) -> Array:
         """Indices of the windows without any real element (enumerated: with dilation pad < kernel is not enough)."""
         return np.flatnonzero(~self.real.any(axis=1))

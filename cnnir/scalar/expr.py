@@ -6,8 +6,9 @@ printed text are all folds over that one formula, so they cannot disagree about 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar, Union
 
 if TYPE_CHECKING:
@@ -59,9 +60,13 @@ class Var(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Const(Expr):
-    """A number, rounded to the dtype of the computation where it is used."""
+    """A number, rounded to the dtype of the computation where it is used. Zeros of different signs are different numbers."""
 
     value: float
+    _sign: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_sign", math.copysign(1.0, self.value))
 
 
 @dataclass(frozen=True, slots=True)

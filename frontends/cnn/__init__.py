@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cnnir import collector
 from cnnir.diagnostics import Source
 from cnnir.ir.graph import Graph
 
@@ -25,7 +26,8 @@ def parse(text: str, name: str = "<string>", network: str | None = None, folder:
     from .syntax import parse_file
 
     source = Source(name, text.removeprefix("\ufeff"))
-    return Elaborator(parse_file(source), folder, shapes).graph(network)
+    with collector.paused():
+        return Elaborator(parse_file(source), folder, shapes).graph(network)
 
 
 def load(path: str | Path, network: str | None = None, shapes: Shapes | None = None) -> Graph:

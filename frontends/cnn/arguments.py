@@ -32,9 +32,28 @@ class Given:
     """Whether the key is in quotes."""
 
 
+@dataclass(frozen=True)
+class _Field:
+    """A field of an op that can be written: its name and type, how spatial axes fill it, and whether it must be written."""
+
+    name: str
+    kind: Any
+    axes: PerAxis | None
+    required: bool
+    variadic: bool
+
+
 @functools.cache
-def _types(op: type[Op]) -> Mapping[str, Any]:
-    return typing.get_type_hints(op)
+def _fields(op: type[Op]) -> tuple[_Field, ...]:
+    found: list[_Field] = []
+    kinds = typing.get_type_hints(op)
+    for field in dataclasses.fields(op):
+        axes: PerAxis | None = field.metadata.get("axes")
+        filled = axes is not None and (axes.fill is not None or bool(axes.like))
+        required = field.default is dataclasses.MISSING and not filled
+        if field.metadata.get("written", True):
+            found.append(_Field(field.name, kinds[field.name], axes, required, bool(field.metadata.get("variadic"))))
+    return tuple(found)
 
 
 def match(names: Sequence[str], what: str, given: Sequence[Given], span: Span, hints: Sequence[str] = ()) -> dict[str, Given]:
@@ -67,24 +86,22 @@ def bind(op: type[Op], name: str, given: Sequence[Given], data: TensorType | Non
 
     May raise OpError through `same_pads`' sizes only; the op checks the values themselves when it is made.
     """
-    fields = [f for f in dataclasses.fields(op) if f.metadata.get("written", True)]
-    if fields and fields[0].metadata.get("variadic"):
+    fields = _fields(op)
+    if fields and fields[0].variadic:
         given = _gathered(fields[0].name, given)
     found = match([f.name for f in fields], name, given, span, (*roles, "name"))
     values: dict[str, Any] = {}
     for field in fields:
-        axes = field.metadata.get("axes")
-        required = field.default is dataclasses.MISSING and not (isinstance(axes, PerAxis) and (axes.fill is not None or axes.like))
         if field.name not in found:
-            if required:
+            if field.required:
                 raise refuse("C0213", f"`{name}` needs `{field.name}`", span, help=_usage(op, name))
-            if isinstance(axes, PerAxis) and data is not None:
-                values[field.name] = _default(axes, values, data.rank - 2)
-        elif isinstance(axes, PerAxis):
+            if field.axes is not None and data is not None:
+                values[field.name] = _default(field.axes, values, data.rank - 2)
+        elif field.axes is not None:
             rank = max(1, data.rank - 2) if data is not None else 2
-            values[field.name] = _spatial(found[field.name], field.name, axes, rank)
+            values[field.name] = _spatial(found[field.name], field.name, field.axes, rank)
         else:
-            values[field.name] = _plain(found[field.name], field.name, _types(op)[field.name])
+            values[field.name] = _plain(found[field.name], field.name, field.kind)
     if data is not None and values.get("pad") == "same":
         values["pad"] = _same(values, data, found["pad"].span)
     return values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
 from cnnir.diagnostics import CnnirError, Diagnostic, Span
@@ -35,15 +35,16 @@ def collect(file: ast.File, report: Callable[[CnnirError], None]) -> Definitions
     """The definitions of a file; each wrong one is reported and left out."""
     found = Definitions()
     spans: dict[str, Span] = {}
+    named = {item.name.text for item in file.items if isinstance(item, ast.Activation)}
     for item in file.items:
         try:
-            _collect(item, found, spans)
+            _collect(item, found, spans, named)
         except CnnirError as error:
             report(error)
     return found
 
 
-def _collect(item: ast.Item, found: Definitions, spans: dict[str, Span]) -> None:
+def _collect(item: ast.Item, found: Definitions, spans: dict[str, Span], activations: Set[str]) -> None:
     if isinstance(item, ast.WeightsFile):
         if found.weights is not None:
             raise refuse("C0306", "a file has one `weights` line", item.span, "", None, first_written(found.weights.span))
@@ -71,7 +72,7 @@ def _collect(item: ast.Item, found: Definitions, spans: dict[str, Span]) -> None
         found.order[name] = len(found.order)
         return
     try:
-        found.activations[name] = UserActivation(name, body_of(item, found.activations))
+        found.activations[name] = UserActivation(name, body_of(item, found.activations, activations))
     except CnnirError:
         found.activations[name] = None
         raise

@@ -15,12 +15,13 @@ from .declarations import declare_inputs
 from .definitions import choose, collect
 from .extent import Counter, Extent
 from .layers import Layers
-from .numbers import datum, number
+from .numbers import datum, literal, number
 from .problems import refuse
 from .scope import Scope
 from .stored import open_weights
 from .symbols import Shapes
 from .trampoline import Task, run
+from .unused import no_return, problems_of, too_early
 
 MAX_STEPS = 1_000_000
 """Steps that blocks and repetitions may write out, counting those that add no layer."""
@@ -74,6 +75,7 @@ class Elaborator:
         self._shapes = shapes or {}
         self._problems: list[Diagnostic] = []
         self._steps = 0
+        self._used: set[str] = set()
         self._open: list[str] = []  # blocks that are being written out
 
     def graph(self, network: str | None) -> Graph:
@@ -85,6 +87,10 @@ class Elaborator:
             graph = Graph(chosen.name.text)
             self._layers = Layers(graph, self._found, stored)
             run(self._network(chosen, graph))
+            for block in self._found.blocks.values():
+                if block.name.text not in self._used:
+                    for problem in problems_of(block, self._found, self._layers):
+                        self._report(problem)
         except CnnirError as error:
             self._problems.extend(error.diagnostics)
             if error.exit_code != 1:
@@ -141,7 +147,7 @@ class Elaborator:
     def _statement(self, statement: ast.Statement, scope: Scope) -> Task[Values]:
         """The values of a statement: as many as it gives names to, or one."""
         if isinstance(statement, ast.Return):
-            raise refuse("C0303", "a block has no `return`: its last statement is its value", statement.span)
+            raise no_return(statement)
         if not isinstance(statement, ast.Assign):
             return ((yield self._tensor(statement, scope)),)
         values: Values = yield self._tensors(statement.value, scope)
@@ -221,7 +227,8 @@ class Elaborator:
             elif argument.key is None and _is_absent(argument.value):
                 inputs.append(None)
             else:
-                value = yield datum(argument.value, scope)
+                said = literal(argument.value, scope)
+                value = (yield datum(argument.value, scope)) if said is None else said
                 given.append(Given(argument.key.text if argument.key else "", value, argument.span))
         if node.name.text in self._found.blocks:
             return (yield self._block(node, inputs, given, scope))
@@ -250,14 +257,13 @@ class Elaborator:
         if len(inputs) != 1 or inputs[0] is None:
             raise refuse("C0201", f"block `{name}` takes one input, got {len(inputs)}", node.span)
         if self._open and self._found.order[name] >= self._found.order[self._open[-1]]:
-            raise refuse(
-                "C0308", f"block `{name}` is used before its definition ends", node.span, help="a block may use the blocks above it"
-            )
+            raise too_early(node)
         if len(self._open) >= MAX_BLOCKS:
             raise refuse("C0105", f"blocks are used inside one another more than {MAX_BLOCKS:,} deep", node.span)
         sizes = self._sizes(block, given, node.span)
         inner = Scope(f"{scope.next_name(name)}/", sizes, inputs[0])
         self._open.append(name)
+        self._used.add(name)
         try:
             if block.steps is not None:
                 return (yield self._chain(block.steps, inputs[0], inner))

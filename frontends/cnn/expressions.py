@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from cnnir.diagnostics import CnnirError, OpError
 from cnnir.ops.activation import UserActivation
@@ -24,14 +24,33 @@ MAX_SIZE = 10_000
 _SIGNS = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 
 
-def body_of(item: ast.Activation, earlier: Mapping[str, UserActivation | None]) -> Expr:
+def body_of(item: ast.Activation, earlier: Mapping[str, UserActivation | None], every: Set[str]) -> Expr:
     """The expression of an activation; raises CnnirError where it is none, or is too large.
 
-    `earlier` holds None for activations that were refused: using one is not a second error.
+    `earlier` holds None for activations that were refused: using one is not a second error. `every` names all of the file.
     """
     if len(item.parameters) != 1:
         raise unsupported("activations of several parameters are", item.parameters[1].span)
+    for name in _called(item.body):
+        if name.text in every and name.text not in earlier and name.text not in OPS:
+            itself = name.text == item.name.text
+            message = f"activation `{name.text}` " + ("uses itself" if itself else "is used before its definition")
+            raise refuse("C0308", message, name.span, help="an activation may use the ones above it")
     return run(_expression(item.body, item.parameters[0].text, earlier))
+
+
+def _called(node: ast.Expression) -> Iterator[ast.Name]:
+    """The names of what an expression calls."""
+    pending = [node]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Call):
+            yield node.name
+            pending.extend(argument.value for argument in node.arguments)
+        elif isinstance(node, ast.Negative):
+            pending.append(node.operand)
+        elif isinstance(node, ast.Arithmetic):
+            pending.extend([node.first, *(operand for _, operand in node.rest)])
 
 
 def measure(expr: Expr) -> tuple[int, int]:
@@ -58,6 +77,8 @@ def _written(node: ast.Expression, x: str, earlier: Mapping[str, UserActivation 
             return X
         if node.text == "inf" and not node.quoted:
             return Const(float("inf"))
+        if node.text == "nan":
+            raise refuse("C0106", "`nan` is not a number that a network may hold", node.span)
         help = f"write `{node.text}({x})`" if node.text in OPS or node.text in earlier else f"the parameter is called `{x}`"
         raise refuse("C0305", f"there is no `{node.text}` here", node.span, help=help)
     if isinstance(node, ast.Number):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -42,6 +41,11 @@ class Layers:
         """Whether a call of this name makes a layer."""
         return (name in OPS and name not in RESERVED) or name in self._found.activations or name in SUGAR
 
+    def unknown(self, node: ast.Call) -> CnnirError:
+        """The refusal of a name that no layer has."""
+        known = {*OPS, *self._found.activations, *self._found.blocks, *SUGAR} - set(RESERVED)
+        return refuse("C0211", f"there is no layer `{node.name.text}`", node.name.span, help=alike(node.name.text, known))
+
     def add(
         self, node: ast.Call, inputs: Sequence[Value | None], given: Sequence[Given], scope: Scope, number_first: bool
     ) -> tuple[Value, ...]:
@@ -54,10 +58,13 @@ class Layers:
             )
         texts = {g.key: g for g in given if g.key and isinstance(g.value, Text)}
         types = [self.graph.type(v) for v in inputs if v is not None]
+        plain = [g for g in given if g.key not in texts]
         try:
-            op = self._op(node, types, [g for g in given if g.key not in texts], tuple(texts), number_first)
+            op = self._op(node, types, plain, tuple(texts), number_first)
         except OpError as error:
             raise refused_by_op(error, node.span, self.graph, ()) from None
+        except CnnirError as error:
+            raise self._explained(error, node, types, plain) from None
         return self._place(op, node, inputs, texts, scope)
 
     def add_opaque(self, node: ast.OpaqueStep, inputs: Sequence[Value | None], given: Sequence[Given], scope: Scope) -> tuple[Value, ...]:
@@ -81,16 +88,19 @@ class Layers:
         try:
             op = op.without(absent_slots(inputs))
             op.check_arity(len(present))
-            outputs = op.infer(types)
+            outputs = self.graph.infer(op, types)
         except OpError as error:
             raise refused_by_op(error, node.span, self.graph, present) from None
-        if any(math.prod(t.shape) >= 2**63 for t in outputs):
+        if any(t.elements >= 2**63 for t in outputs):
             raise refuse("C0210", "the tensor is too large: its elements do not count in 64 bits", node.span, f"this is {outputs[0]}")
         parameters = op.parameters(types)
         layer = self._name(name, texts.pop("name", None), scope)
         weights = {role: self._weight(role, parameter, layer, texts, node.span) for role, parameter in parameters.items()}
         stray = next((g for key, g in texts.items() if key not in parameters), None)
         if stray is not None:
+            if stray.key in op.attributes():
+                help = f"write `{stray.key}={stray.value}`"
+                raise refuse("C0214", f"`{stray.key}` is a word without quotes, or a number", stray.span, "this is quoted text", help)
             known = f"it has {', '.join(parameters)}" if parameters else "it has none"
             raise refuse("C0212", f"`{name}` has no weight `{stray.key}`", stray.span, help=alike(stray.key, parameters) or known)
         self.graph.add(op, inputs, name=layer, weights=weights, origin=Origin(node.span))
@@ -109,13 +119,33 @@ class Layers:
         if name == "depthwise":
             return _depthwise(types, given, span)
         if name not in OPS or name in RESERVED:
-            known = {*OPS, *self._found.activations, *self._found.blocks, *SUGAR} - set(RESERVED)
-            raise refuse("C0211", f"there is no layer `{name}`", node.name.span, help=alike(name, known))
+            raise self.unknown(node)
         op = OPS[name]
         if not types and op.inputs[0]:
             raise refuse("C0201", f"`{name}` has no input", span, help=f"write `x -> {span.text if len(span.text) < 60 else name}`")
         values = bind(op, name, given, types[0] if types else None, span, roles)
         return op(**values, **({"reverse": True} if number_first and issubclass(op, Binary) else {}))
+
+    def _explained(self, error: CnnirError, node: ast.Call, types: Sequence[TensorType], given: Sequence[Given]) -> CnnirError:
+        """The refusal of an op's arguments, or what it comes from: data written as an argument, a name without its quotes."""
+        found = error.diagnostics[0] if error.diagnostics else None
+        name = node.name.text
+        if found and found.code == "C0213" and sum(a.key is None for a in node.arguments) > sum(not g.key for g in given):
+            write = (found.help or "").removeprefix("write `").removesuffix("`")
+            return CnnirError(replace(found, help=f"data come through `->`, and arguments are attributes: write `x -> {write}`"))
+        stray = next((g for g in given if found and found.code == "C0212" and g.span == found.labels[0].span), None)
+        if stray is None:
+            return error
+        try:
+            roles = self._op(node, types, [g for g in given if g is not stray], (), False).parameters(types)
+        except (CnnirError, OpError):
+            return error
+        if stray.key != "name" and stray.key not in roles:
+            return error
+        what = "the name of a layer" if stray.key == "name" else f"the name of the {stray.key} of `{name}`"
+        return refuse(
+            "C0214", f"{what} is quoted text", stray.span, help=f'write `{stray.key}="{stray.span.text.partition("=")[2].strip()}"`'
+        )
 
     # -- names and weights --------------------------------------------------------------------------------------------
 
@@ -153,7 +183,9 @@ def _depthwise(types: Sequence[TensorType], given: Sequence[Given], span: Span) 
     if not types:
         raise refuse("C0201", "`depthwise` has no input", span, help="write `x -> depthwise(3)`")
     names = ["kernel", "stride", "pad", "dilation", "bias", "multiplier"]
-    found = match(names, "depthwise", given, span)
+    found = match(names, "depthwise", given, span, ("name",))
+    if "kernel" not in found:
+        raise refuse("C0213", "`depthwise` needs `kernel`", span, help="write `depthwise(kernel)`")
     groups = types[0].channels
     multiplier = found.pop("multiplier", Given("multiplier", 1, span))
     if not isinstance(multiplier.value, int) or multiplier.value < 1:

@@ -30,14 +30,26 @@ class Text(str):
 Datum = int | float | Word | Text | bytes | TensorType | tuple["Datum", ...]
 
 
+def literal(node: ast.Expression, scope: Scope) -> Datum | None:
+    """What a name or a number says: most arguments need no task. None for anything else."""
+    if isinstance(node, ast.Number):
+        return _bounded(node.value, node.span)
+    if not isinstance(node, ast.Name):
+        return None
+    if node.quoted:
+        return Text(node.text)
+    if node.text in scope.sizes:
+        return scope.sizes[node.text]
+    if node.text == "nan":
+        raise refuse("C0106", "`nan` is not a number that a network may hold", node.span)
+    return float("inf") if node.text == "inf" else Word(node.text)
+
+
 def datum(node: ast.Expression, scope: Scope) -> Task[Datum]:
     """What an argument that is not a tensor says."""
-    if isinstance(node, ast.Name):
-        if node.quoted:
-            return Text(node.text)
-        if node.text in scope.sizes:
-            return scope.sizes[node.text]
-        return float("inf") if node.text == "inf" else Word(node.text)
+    said = literal(node, scope)
+    if said is not None:
+        return said
     if isinstance(node, ast.TypeName):
         return (yield tensor_type(node, scope))
     if isinstance(node, ast.Call) and node.name.text in ("base64", "text"):
@@ -45,7 +57,8 @@ def datum(node: ast.Expression, scope: Scope) -> Task[Datum]:
     if isinstance(node, ast.Sequence):
         items: list[Datum] = []
         for item in node.items:
-            items.append((yield datum(item, scope)))
+            said = literal(item, scope)
+            items.append((yield datum(item, scope)) if said is None else said)
         return tuple(items)
     return (yield number(node, scope))
 
@@ -82,8 +95,6 @@ def tensor_type(written: ast.TypeName, scope: Scope) -> Task[TensorType]:
 
 def number(node: ast.Expression, scope: Scope) -> Task[int | float]:
     """The value of an arithmetic expression; a division that comes out whole stays whole."""
-    if isinstance(node, ast.Number):
-        return _bounded(node.value, node.span)
     if isinstance(node, ast.Negative):
         value: int | float = yield number(node.operand, scope)
         return -value if node.signs % 2 else value
@@ -92,13 +103,11 @@ def number(node: ast.Expression, scope: Scope) -> Task[int | float]:
         for sign, operand in node.rest:
             total = _bounded(_combine(sign, total, (yield number(operand, scope)), node.span), node.span)
         return total
-    if isinstance(node, ast.Name):
-        word: Datum = yield datum(node, scope)
+    if isinstance(node, ast.Number | ast.Name):
+        word = literal(node, scope)
         if isinstance(word, int | float):
             return word
-        if word == "nan":
-            raise refuse("C0106", "`nan` is not a number that a network may hold", node.span)
-        raise refuse("C0305", f"there is no size called `{node.text}`", node.span, "expected a number")
+        raise refuse("C0305", f"there is no size called `{word}`", node.span, "expected a number")
     raise refuse("C0214", "expected a number", node.span)
 
 

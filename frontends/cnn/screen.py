@@ -22,6 +22,8 @@ _TOKEN = re.compile(
     r"""|(?P<open>[\[({])|(?P<close>[\])}])|(?P<string>"(?:[^"\\\n]|\\[^\n])*")|(?P<sign>[-+*/=:,])"""
 )
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_ARROWS = ">\u2192\u21d2\u27f6"
+"""Characters that look or end like an arrow."""
 _PARTNER = {")": "(", "]": "[", "}": "{"}
 
 
@@ -44,14 +46,15 @@ def screen(source: Source) -> None:
     forbidden = _FORBIDDEN.search(text)
     if forbidden:
         span = Span(source, forbidden.start(), forbidden.end())
-        help = "remove it; in a quoted name, write it as an escape such as `\\u{202e}`"
+        help = f"remove it; in a quoted name, write it as the escape `\\u{{{ord(forbidden.group()):x}}}`"
         raise refuse("C0102", f"the text holds {describe(forbidden.group())}, which is not allowed", span, help=help)
     _scan(source)
 
 
 def _scan(source: Source) -> None:
-    text, place, tokens, arrows = source.text, 0, 0, 0
+    text, place, tokens, layers = source.text, 0, 0, 0
     opened: list[int] = []
+    before = last = ""
     while place < len(text):
         match = _TOKEN.match(text, place)
         if match is None:
@@ -60,8 +63,10 @@ def _scan(source: Source) -> None:
         if kind == "blank":
             continue
         tokens += 1
-        arrows += kind == "arrow"
-        if arrows > MAX_LAYERS or tokens > MAX_TOKENS:
+        called = kind == "open" and last == "name" and before != "arrow" and bool(opened) and text[opened[0]] == "{"
+        layers += kind == "arrow" or (called and text[start] == "(")  # of `-> conv(` the arrow counts
+        before, last = last, kind or ""
+        if layers > MAX_LAYERS or tokens > MAX_TOKENS:
             raise refuse(
                 "C0105", f"the network is too large: more than {MAX_LAYERS:,} layers", Span(source, start, place), "the limit is here"
             )
@@ -98,6 +103,10 @@ def _stray(source: Source, place: int) -> CnnirError:
         span = Span(source, place, len(source.text) if end < 0 else end)
         return refuse("C0103", "a quoted name is not closed on its line", span, help='end it with `"`')
     span = Span(source, place, place + 1)
+    if character in _ARROWS:
+        begin = place - (source.text[place - 1 : place] in ("=", "-"))
+        written = source.text[begin : place + 1]
+        return refuse("C0101", f"`{written}` is no part of the language", Span(source, begin, place + 1), help="an arrow is written `->`")
     if ord(character) < 128:
         return refuse("C0101", f"`{character}` is no part of the language", span)
     help = f'names use a-z, A-Z, 0-9 and _; put others in quotes: `"{character}"`' if character.isalnum() else None

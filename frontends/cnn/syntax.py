@@ -14,6 +14,8 @@ from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
 
 from .ast import File
 from .build import Builder
+from .hints import hint
+from .lexer import TerminalLexer
 from .lines import LineRule
 from .screen import screen
 
@@ -39,7 +41,7 @@ def _parser() -> _Parser:
     grammar = resources.files("cnnir.grammar").joinpath("cnn.lark").read_text(encoding="utf-8")
     builder = Builder()
     return _Parser(
-        Lark(grammar, parser="lalr", lexer="basic", strict=True, postlex=LineRule(), transformer=builder.callbacks()), builder, Lock()
+        Lark(grammar, parser="lalr", lexer=TerminalLexer, strict=True, postlex=LineRule(), transformer=builder.callbacks()), builder, Lock()
     )
 
 
@@ -72,14 +74,10 @@ def _syntax(source: Source, error: UnexpectedInput) -> Diagnostic:
         if token.type == "_ARROW":
             found = "`->` cannot stand here"
     listing = expected[0] if len(expected) == 1 else f"{', '.join(expected[:-1])} or {expected[-1]}"
-    return Diagnostic("C0101", found, (Label(span, f"expected {listing}" if len(expected) <= 5 else ""),), help=_hint(token))
+    return Diagnostic(
+        "C0101", found, (Label(span, f"expected {listing}" if len(expected) <= 5 else ""),), help=hint(source, token, expected)
+    )
 
 
 def _spell(terminal: str) -> str:
     return _SPELLING.get(terminal, f"`{terminal.lower()}`")
-
-
-def _hint(token: Token) -> str | None:
-    if token.type in ("NETWORK", "BLOCK", "ACTIVATION", "WEIGHTS", "RETURN", "IN"):
-        return f'`{token}` is a word of the language; to use it as a name, quote it: `"{token}"`'
-    return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from cnnir.ops.base import Parameter
 from cnnir.ops.convolution import Conv
 from cnnir.ops.piecewise import Abs, Relu
 from cnnir.ops.pooling import MaxPool
+from cnnir.ops.tensor import Concat
 from cnnir.types import TensorType, dtype_name, numpy_dtype
 
 TYPE = TensorType("f32", (1, 2, 4, 4))
@@ -87,6 +90,41 @@ def test_replacing_an_output_moves_the_output() -> None:
     graph.results["output"] = after
     graph.replace_uses(after, pool)
     assert graph.results == {"output": pool} and graph.is_output(pool)
+
+
+def test_outputs_are_known_both_ways() -> None:
+    graph, x, relu, pool = chain()
+    graph.results = {"a": pool, "b": relu, "c": pool}
+    assert graph.results.names(pool) == ["a", "c"] and graph.results.names(x) == []
+    del graph.results["a"]
+    graph.results["c"] = relu
+    assert graph.results == {"b": relu, "c": relu} and graph.results.names(relu) == ["b", "c"]
+    assert not graph.is_output(pool) and graph.is_output(relu)
+    graph.replace_uses(relu, pool)
+    assert list(graph.results.items()) == [("b", pool), ("c", pool)]
+    twin = graph.copy()
+    twin.results["b"] = x
+    assert graph.results["b"] == pool and not graph.is_output(x)
+
+
+def test_a_hundred_thousand_outputs_and_readers_stay_linear() -> None:
+    """A quadratic step takes minutes here."""
+    begin = time.process_time()
+    graph, x, *_ = chain()
+    values = [graph.add(Relu(), [x]) for _ in range(20_000)]
+    joined = graph.add(Concat(), [x] * 100_000)
+    graph.results = {f"o{i}": v for i, v in enumerate([*values, *[joined] * 80_000])}
+    after = graph.add(Abs(), [x])
+    for value in values:
+        assert graph.is_output(value)
+        graph.replace_uses(value, after)
+        graph.remove(value.layer)
+    graph.replace_uses(joined, after)
+    assert graph.results.names(after) == list(graph.results)
+    other = graph.add_input("y", TYPE)
+    graph.replace_uses(x, other)
+    assert len(graph.uses(other)) == 100_002 and not graph.uses(x)
+    assert time.process_time() - begin < 20
 
 
 def test_a_copy_changes_alone() -> None:

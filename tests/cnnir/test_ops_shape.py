@@ -12,6 +12,7 @@ import pytest
 from cnnir.diagnostics import OpError
 from cnnir.ops.base import Op
 from cnnir.ops.border import Pad
+from cnnir.ops.piecewise import Relu
 from cnnir.ops.resize import Resize
 from cnnir.ops.shape import Reshape, Slice, Split, Squeeze, Transpose, Unsqueeze
 from cnnir.types import TensorType
@@ -37,6 +38,12 @@ def test_reshapes_keep_the_order_of_elements() -> None:
         assert found.shape == shape and found.ravel().tolist() == X.ravel().tolist()
     assert Squeeze((0, -1)).infer([TensorType("f32", (1, 3, 1))]) == (TensorType("f32", (3,)),)
     assert Squeeze().infer([TensorType("f32", (1, 3, 1))]) == (TensorType("f32", (3,)),)
+
+
+@pytest.mark.parametrize("op", [Transpose(), Relu()])
+def test_a_scalar_stays_one(op: Op) -> None:
+    (found,) = op.evaluate([np.asarray(2.0, np.float32)], {})
+    assert found.shape == ()
 
 
 def test_transpose_moves_axes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -113,3 +114,27 @@ def test_saving_over_the_weights_a_network_is_read_from_is_safe(tmp_path: Path) 
     for key, array in values.items():
         np.testing.assert_array_equal(again.weights[key], array)
         np.testing.assert_array_equal(graph.weights[key], array)
+
+
+def test_ten_thousand_activations_stay_linear() -> None:
+    """As many names, and as many with the name of another one: each search for a free one once took them all."""
+    graph = Graph("n")
+    value = graph.add_input("x", TensorType("f32", (1, 2)))
+    for i in range(10_000):
+        value = graph.add(UserActivation(f"f{i}" if i % 2 else "g", X + i), [value])
+    graph.results["output"] = value
+    begin = time.process_time()
+    text = dumps(graph)
+    assert time.process_time() - begin < 10
+    assert cnn.parse(text) == graph and "activation g_5000(x)" in text
+
+
+def test_activations_of_one_body_are_equal_whatever_their_names() -> None:
+    first, second = UserActivation("f", X * X), UserActivation("g", X * X)
+    assert first == second and hash(first) == hash(second)
+
+
+def test_activations_that_differ_in_the_sign_of_a_zero_are_two() -> None:
+    text = "activation f(x) = x + 0\nactivation g(x) = x + -0.0\n\nnetwork n(x: f32[1, 2]) {\n    x -> f -> g\n}\n"
+    assert dumps(cnn.parse(text)) == text.replace("x + -0.0", "x + (-0.0)") or dumps(cnn.parse(text)) == text
+    assert Const(0.0) != Const(-0.0)

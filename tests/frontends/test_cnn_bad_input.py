@@ -74,10 +74,10 @@ HOSTILE = {
 @pytest.mark.parametrize("what", HOSTILE)
 def test_hostile_texts_end_in_one_diagnostic_quickly(what: str) -> None:
     text, code = HOSTILE[what]
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = problems(text)
     assert [d.code for d in found] == [code]
-    assert time.perf_counter() - begin < 10  # a second on an idle machine
+    assert time.process_time() - begin < 10
 
 
 WRITTEN_OUT = {
@@ -172,6 +172,34 @@ MISTAKES = [
     ("x -> [relu]*-1", "C0101", "-", None),
     ("x -> [relu]*(0-1)", "C0214", "0-1", None),
     ("x -> [relu]*1.5", "C0214", "1.5", None),
+    ("x relu", "C0101", "relu", "data go along arrows: `x -> relu`"),
+    ("x -> conv relu", "C0101", "relu", "data go along arrows: `conv -> relu`"),
+    ("let y = x -> relu", "C0101", "y", None),
+    ("retrun x", "C0101", "x", "did you mean `return`?"),
+    ("x => relu", "C0101", "=>", "an arrow is written `->`"),
+    ("x > relu", "C0101", ">", "an arrow is written `->`"),
+    ("x \u2192 relu", "C0101", "\u2192", "an arrow is written `->`"),
+    ("y == x -> relu", "C0101", "=", "a value is given its name with one `=`"),
+    ("x -> [relu]**2", "C0101", "*", "write `x*x` for a square, and `[relu]*2` for a chain twice over"),
+    ("x -> relu // why", "C0101", "/", "a comment begins with `#`"),
+    ("conv(x, 3)", "C0213", "conv(x, 3)", "data come through `->`, and arguments are attributes: write `x -> conv(out, kernel)`"),
+    ("x -> depthwise", "C0213", "depthwise", "write `depthwise(kernel)`"),
+    ("x -> conv(8, 3, name=3)", "C0214", "name=3", 'write `name="3"`'),
+    ("x -> conv(8, 3, weight=w)", "C0214", "weight=w", 'write `weight="w"`'),
+    ("x -> depthwise(3, name=a)", "C0214", "name=a", 'write `name="a"`'),
+    ("x -> conv(8, kernal=3)", "C0212", "kernal=3", "did you mean `kernel`?"),
+    ('x -> gelu(form="tanh")', "C0214", 'form="tanh"', "write `form=tanh`"),
+    ('x -> pad(1, mode="edge")', "C0214", 'mode="edge"', "write `mode=edge`"),
+    ("x -> clip(nan, 1)", "C0106", "nan", None),
+    ("x -> add(nan)", "C0106", "nan", None),
+    ("x -> quantize(nan, 0)", "C0106", "nan", None),
+    ("x -> quantize(0, 0)", "C0206", "quantize(0, 0)", None),
+    ("x -> quantize(-1, 0)", "C0206", "quantize(-1, 0)", None),
+    ("x -> quantize(1, 300)", "C0206", "quantize(1, 300)", None),
+    ("x -> maxpool(2, pad=2)", "C0208", "maxpool(2, pad=2)", "use a smaller pad: less than the kernel"),
+    ("x -> conv(8, 3, dilation=0)", "C0206", "conv(8, 3, dilation=0)", None),
+    ("x -> conv(8, 99)", "C0203", "conv(8, 99)", "use a smaller kernel, or `pad`"),
+    ("y = y -> relu", "C0305", "y", None),
     ("weights = x -> relu", "C0101", "weights", '`weights` is a word of the language; to use it as a name, quote it: `"weights"`'),
 ]  # fmt: skip
 
@@ -202,6 +230,15 @@ ITEMS = [
     ("activation f(x) = max(x)", "C0201", "max(x)"),
     ("activation f(x) = clip(x, 1, 0)", "C0206", "clip(x, 1, 0)"),
     ("activation f(x) = x -> relu", "C0101", "->"),
+    ("activation f(x) = f(x)", "C0308", "f"),
+    ("activation f(x) = 2 * max(x, g(x))\nactivation g(x) = x", "C0308", "g"),
+    ("activation f(x) = x + nan", "C0106", "nan"),
+    ("block b = reluu\nnetwork n(x: f32[1]) { x }", "C0211", "reluu"),
+    ("block b { y = z -> relu }\nnetwork n(x: f32[1]) { x }", "C0305", "z"),
+    ("block b { y = in -> relu\nreturn y }\nnetwork n(x: f32[1]) { x }", "C0303", "return y"),
+    ("block b = b\nnetwork n(x: f32[1]) { x }", "C0308", "b"),
+    ("block b(n) = [relu -> c(n)]*n\nblock c(n) = relu\nnetwork n(x: f32[1]) { x }", "C0308", "c(n)"),
+    ("netwrok n(x: f32[1]) { x }", "C0101", "netwrok"),
     ("network n(x: f33[1]) { x }", "C0218", "f33[1]"),
     ("network n(x: f32[N]) { x }", "C0222", "N"),
     ("network n(x: f32[1, -1]) { x }", "C0210", "-1"),
@@ -213,6 +250,33 @@ ITEMS = [
 def test_wrong_definitions_are_pointed_at(text: str, code: str, piece: str) -> None:
     found = problems(text)[0]
     assert (found.code, next(label.span.text for label in found.labels if label.primary)) == (code, piece)
+
+
+def test_unused_blocks_that_could_be_used_are_fine() -> None:
+    blocks = """block b(n, c) = [conv(c, 3, pad=1) -> f -> onnx.Op{outputs=f32[1], a=text("b")}]*n
+block d(n) { a = in -> b(n, 3); c = add(a, in); c -> relu }
+"""
+    assert len(cnn.parse(network("x", "activation f(x) = x*x\n" + blocks))) == 1
+
+
+@pytest.mark.parametrize("word", ["netwrok", "blok", "activatoin", "wieghts"])
+def test_misspelt_words_of_the_language_are_known(word: str) -> None:
+    right = {"netwrok": "network", "blok": "block", "activatoin": "activation", "wieghts": "weights"}[word]
+    (found,) = problems(f"{word} b\n")
+    assert found.help == f"did you mean `{right}`?"
+
+
+def test_the_escape_of_a_forbidden_character_is_its_own() -> None:
+    for character, escape in (("\0", r"\u{0}"), ("\u202e", r"\u{202e}"), ("\ufeff", r"\u{feff}")):
+        (found,) = problems(network(f"x -> relu # {character}"))
+        assert found.help == f"remove it; in a quoted name, write it as the escape `{escape}`"
+
+
+@pytest.mark.parametrize("layer", ["conv(3, 3)", "maxpool(2)", "avgpool(2)", "conv_transpose(3, 3)", "depthwise(3)", "global_maxpool"])
+@pytest.mark.parametrize("type", ["f32[9]", "f32[1, 2]", "f32[1, 2, 3, 4, 5, 6]"])
+def test_ranks_that_are_meant_are_said(type: str, layer: str) -> None:
+    (found,) = problems(f"network n(x: {type}) {{ x -> {layer} }}")
+    assert found.code == "C0202" and found.message.endswith("needs an input of rank 3 to 5")
 
 
 def test_independent_errors_are_reported_together_and_their_echoes_are_not() -> None:
