@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 Shapes = Mapping[str, Sequence[int]]
 Place = Literal["auto", "always", "never", "measure"]
 Exactness = Literal["exact", "ulp"]
+Nan = Literal["assume", "strict"]
 ConvAlgorithm = Literal["direct", "winograd", "auto"]
 Fusion = Literal["full", "act", "none"]
 Form = Literal["cnn", "relax", "tir", "llvm-ir", "cuda", "ptx"]
@@ -75,11 +76,14 @@ def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
     return run_reference(graph, feeds)
 
 
-def optimize(graph: Graph | str | Path, target: str = "llvm", place: Place = "auto", exactness: Exactness = "exact") -> Optimized:
+def optimize(
+    graph: Graph | str | Path, target: str = "llvm", place: Place = "auto", exactness: Exactness = "exact", nan: Nan = "assume"
+) -> Optimized:
     """Place elementwise regions before or after their pools, and say why. The graph given is not changed.
 
     `place`: `auto` moves what pays, `always` whatever a law allows, `never` nothing, `measure` compiles both orders
     and keeps the faster. `exactness`: `exact` moves only what is equal bit for bit, `ulp` also what re-rounds.
+    `nan`: `assume` that data at a site are finite and NaN-free, or be `strict` and move only where ranges prove it.
     """
     from cnnir.backends.tvm.targets import parse_target
     from cnnir.ir.limits import refuse_too_large
@@ -89,8 +93,8 @@ def optimize(graph: Graph | str | Path, target: str = "llvm", place: Place = "au
     network = _as_graph(graph)
     refuse_too_large(network)  # the weights of a range may be read, and a compiler is to follow
     if place == "measure":
-        return _measure(network, target, exactness)
-    return place_regions(network, place=place, exactness=exactness)
+        return _measure(network, target, exactness, nan)
+    return place_regions(network, place=place, exactness=exactness, nan=nan)
 
 
 def compile(
@@ -139,12 +143,12 @@ def _as_graph(graph: Graph | str | Path) -> Graph:
     return load(graph) if isinstance(graph, str | Path) else graph
 
 
-def _measure(graph: Graph, target: str, exactness: Exactness) -> Optimized:
+def _measure(graph: Graph, target: str, exactness: Exactness, nan: Nan) -> Optimized:
     """Everything moved that may move, or the network as written: whichever runs faster; a tie goes to the latter."""
     from cnnir.backends.tvm.measure import compare_speed
     from cnnir.backends.tvm.targets import parse_target
 
-    written, moved = (optimize(graph, target, place, exactness) for place in ("never", "always"))
+    written, moved = (optimize(graph, target, place, exactness, nan) for place in ("never", "always"))
     if not any(d.verdict == "moved" for d in moved.decisions):
         return written
     ratio = compare_speed(written.graph, moved.graph, parse_target(target))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .console import console, emit_json, exactness_option, json_option, load_model, model_argument, place_option, table
+from .console import console, emit_json, exactness_option, json_option, load_model, model_argument, nan_option, place_option, table
 from .decisions import decision_json, proof
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def _choose_form(ctx: click.Context, parameter: click.Parameter, value: str | No
 @model_argument
 @place_option("auto")
 @exactness_option
+@nan_option
 @click.option("--proofs/--no-proofs", default=True, show_default=True, help="Print the proof or witness under each site.")
 @click.option(
     "--format",
@@ -36,7 +37,7 @@ def _choose_form(ctx: click.Context, parameter: click.Parameter, value: str | No
     help="The form of what is wrong, as in `cnnc --format`.",
 )
 @json_option
-def command(model: str, place: str, exactness: str, proofs: bool, as_json: bool) -> None:
+def command(model: str, place: str, exactness: str, nan: str, proofs: bool, as_json: bool) -> None:
     """Prove what may move in MODEL, and give the reason where something may not.
 
     \b
@@ -48,7 +49,7 @@ def command(model: str, place: str, exactness: str, proofs: bool, as_json: bool)
 
     graph = load_model(model)
     # `measure` settles what is legal with a clock, which a check has no use for: what may move is the same.
-    done = place_regions(graph, place="auto" if place == "measure" else place, exactness=exactness)  # type: ignore[arg-type]  # click checked
+    done = place_regions(graph, "auto" if place == "measure" else place, exactness, nan=nan)  # type: ignore[arg-type]  # click checked
     activations = _activations(graph)
     if as_json:
         records = [{"activation": n, "layers": c, "facts": f} for n, c, f in activations]

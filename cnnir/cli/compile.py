@@ -7,7 +7,17 @@ from pathlib import Path
 
 import click
 
-from .console import emit_json, exactness_option, json_option, load_model, model_argument, place_option, target_options, threads_option
+from .console import (
+    emit_json,
+    exactness_option,
+    json_option,
+    load_model,
+    model_argument,
+    nan_option,
+    place_option,
+    target_options,
+    threads_option,
+)
 
 _FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx")
 
@@ -17,6 +27,7 @@ _FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx")
 @target_options
 @place_option("auto")
 @exactness_option
+@nan_option
 @threads_option
 @click.option("--conv", type=click.Choice(["auto", "direct"]), default="auto", show_default=True, help="Convolution algorithm.")
 @click.option(
@@ -26,7 +37,7 @@ _FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT", help="Package folder, or file for --emit.")
 @json_option
 def command(
-    model: str, target: str, arch: str | None, place: str, exactness: str, threads: int | None, conv: str, fusion: str, emit: str | None,
+    model: str, target: str, arch: str | None, place: str, exactness: str, nan: str, threads: int | None, conv: str, fusion: str, emit: str | None,
     output: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Compile MODEL to a package (a folder: library, weights, manifest).
@@ -44,7 +55,7 @@ def command(
     if emit is not None and as_json:
         raise click.UsageError("--emit prints a text: --json does not go with it")
     graph = load_model(model)
-    done = cnnir.optimize(graph, target=target, place=place, exactness=exactness)  # type: ignore[arg-type]  # click checked the choice
+    done = cnnir.optimize(graph, target=target, place=place, exactness=exactness, nan=nan)  # type: ignore[arg-type]  # click checked the choice
     if emit is not None:
         _print_form(cnnir.emit(done.graph, emit, target, arch, fusion), output)  # type: ignore[arg-type]
         return

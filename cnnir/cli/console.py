@@ -144,6 +144,13 @@ exactness_option = click.option(
     show_default=True,
     help="exact: equal bit for bit; ulp: may re-round.",
 )
+nan_option = click.option(
+    "--nan",
+    type=click.Choice(["assume", "strict"]),
+    default="assume",
+    show_default=True,
+    help="assume: data are finite and not NaN; strict: move only where input ranges prove it.",
+)
 
 
 def place_option(default: str) -> Callable[[F], F]:

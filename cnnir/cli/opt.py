@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .console import emit_json, exactness_option, json_option, load_model, model_argument, place_option, target_options
+from .console import emit_json, exactness_option, json_option, load_model, model_argument, nan_option, place_option, target_options
 from .pipelines import BareFlag, Watch, only_with_pipeline, run_pipeline
 
 
@@ -16,6 +16,7 @@ from .pipelines import BareFlag, Watch, only_with_pipeline, run_pipeline
 @target_options
 @place_option("auto")
 @exactness_option
+@nan_option
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT.cnn", help="Where to write it.  [default: stdout]"
 )
@@ -33,6 +34,7 @@ def command(
     arch: str | None,
     place: str,
     exactness: str,
+    nan: str,
     output: Path | None,
     remarks: bool,
     pipeline: str | None,
@@ -53,7 +55,7 @@ def command(
     from .decisions import decision_json, sentence
 
     only = {"print_ir_after": print_ir_after, "time_passes": time_passes, "dump": dump}
-    only_with_pipeline(ctx, pipeline, only, ("place", "exactness", "remarks", "target", "arch"))
+    only_with_pipeline(ctx, pipeline, only, ("place", "exactness", "nan", "remarks", "target", "arch"))
     graph = load_model(model)
     if pipeline is not None:
         watch = Watch(print_ir_after, dump)
@@ -62,7 +64,7 @@ def command(
             watch.print_times()
         told = {"passes": [{"number": s.number, "pass": s.name, "seconds": s.seconds, "layers": len(s.graph)} for s in watch.steps]}
     else:
-        done = cnnir.optimize(graph, target=target, place=place, exactness=exactness)  # type: ignore[arg-type]  # click checked the choice
+        done = cnnir.optimize(graph, target=target, place=place, exactness=exactness, nan=nan)  # type: ignore[arg-type]  # click checked the choice
         result = done.graph
         if remarks:
             for decision in done.decisions:

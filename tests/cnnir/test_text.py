@@ -13,6 +13,7 @@ from safetensors.numpy import save as serialize
 
 from cnnir.diagnostics import CnnirError
 from cnnir.frontends import cnn
+from cnnir.ir.graph import Graph
 from cnnir.ir.spelling import expression, number
 from cnnir.ir.text import dumps, save, spell
 from cnnir.ops.activation import UserActivation
@@ -21,7 +22,7 @@ from cnnir.ops.convolution import Conv, Dense
 from cnnir.ops.piecewise import Clip, Leaky
 from cnnir.ops.pooling import MaxPool
 from cnnir.ops.tensor import Flatten
-from cnnir.scalar.expr import Expr
+from cnnir.scalar.expr import Const, Expr, X
 from cnnir.testing import expressions
 from cnnir.types import TensorType
 
