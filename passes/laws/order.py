@@ -45,11 +45,11 @@ class OrderLaw(Exchange):
     def certificate(self, site: PoolSite, parts: list[ChannelFact]) -> Certificate:
         """The law with the facts of each group of channels, and the names of the conditions that were checked."""
         facts = {_channels(part, site): describe(part.fact) for part in parts}
-        grade = max(part.fact.grade for part in parts)
-        bound = max(part.fact.bound or 0.0 for part in parts) if grade is Grade.U else None
+        weakest = max((part.fact for part in parts), key=lambda fact: (fact.grade, not fact.swept))
+        bound = max(part.fact.bound or 0.0 for part in parts) if weakest.grade is Grade.U else None
         checked = ("elementwise", "private", *conditions.CONDITIONS, *conditions.FACT_CONDITIONS)
         records = tuple(_record(part) for part in parts)
-        return Certificate(self.name, facts, checked, str(grade), bound, assumptions(site, parts), records)
+        return Certificate(self.name, facts, checked, weakest.float_class, bound, assumptions(site, parts), records)
 
     def rewrite(self, graph: Graph, site: PoolSite) -> None:
         """Before: data -> region -> pool -> readers. After: data -> pool' -> region -> readers, layers keeping their names."""
@@ -72,7 +72,7 @@ def _record(part: ChannelFact) -> dict[str, object]:
         "nan": fact.range.nan,
         "minus_zero": fact.range.minus_zero,
     }
-    return {"channels": part.channels.tolist(), **known, "float_class": str(fact.grade), "bound": fact.bound}
+    return {"channels": part.channels.tolist(), **known, "float_class": fact.float_class, "bound": fact.bound}
 
 
 def _channels(part: ChannelFact, site: PoolSite) -> str:
