@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cnnir.decisions import Decision, Optimized, Site, Verdict
+from cnnir.facts.evidence import Evidence
 from cnnir.ir.graph import Graph, Layer
 from cnnir.ir.verify import verify
 from cnnir.ops.pooling import Pooling
@@ -21,14 +22,17 @@ Place = Literal["auto", "always", "never"]
 Exactness = Literal["exact", "ulp"]
 
 
-def place(graph: Graph, place: Place = "auto", exactness: Exactness = "exact", price: PriceModel | None = None) -> Optimized:
+def place(
+    graph: Graph, place: Place = "auto", exactness: Exactness = "exact", price: PriceModel | None = None, evidence: Evidence | None = None
+) -> Optimized:
     """Decide every pool of `graph` from the input to the output, and move what should move, in a verified copy.
 
     A pool sees what earlier moves have put in front of it, so a relu passes two pools in a row. `auto` moves where
-    `price` says that it saves, `always` wherever a law is proved, `never` nothing: it says what could be moved.
+    `price` says that it saves, `always` wherever a law is proved, `never` nothing: it says what could be moved. Proofs cite
+    the `evidence` in place of assumptions.
     """
     result = graph.copy()
-    around = Surroundings(result)
+    around = Surroundings(result, evidence)
     decisions: list[Decision] = []
     for name in [layer.name for layer in graph.layers() if isinstance(layer.op, Pooling)]:
         decisions += _decide(around, result[name], place, exactness, price or Evaluations())
@@ -43,6 +47,7 @@ class PlacePass:
     place: Place = "auto"
     exactness: Exactness = "exact"
     price: PriceModel | None = None
+    evidence: Evidence | None = None
 
     def __call__(self, graph: Graph) -> Graph:
         """The network with every pool decided."""
@@ -50,7 +55,7 @@ class PlacePass:
 
     def decide(self, graph: Graph) -> Optimized:
         """As calling it, with the decisions."""
-        return place(graph, self.place, self.exactness, self.price)
+        return place(graph, self.place, self.exactness, self.price, self.evidence)
 
 
 def _decide(around: Surroundings, pool: Layer, place: Place, exactness: Exactness, price: PriceModel) -> list[Decision]:

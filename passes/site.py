@@ -15,6 +15,7 @@ from cnnir.facts.analyse import Analysis
 from cnnir.facts.fact import Fact, identity
 from cnnir.facts.interval import Interval, around, unknown
 from cnnir.facts.precision import Precision, precision
+from cnnir.facts.upgrade import Support, support, upgraded
 from cnnir.ir.graph import Graph, Layer, Value
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import Pooling
@@ -147,7 +148,13 @@ class PoolSite:
             arguments = [facts[v] for v in self.graph.data(layer.name)]
             facts[Value(layer.name)] = derive(layer.op, arguments, self._bounds(layer, channels), self.precision)
         fact = facts[self.region.result]
-        return fact if fact.direction.is_monotone or len(self.region.layers) == 1 else self._whole(fact, channels, known)
+        if not fact.direction.is_monotone and len(self.region.layers) > 1:
+            fact = self._whole(fact, channels, known)
+        return upgraded(fact, known, self.support(known))
+
+    def support(self, domain: Interval) -> Support:
+        """What was swept of the region, with data anywhere in `domain`."""
+        return support(self.expression, domain, self.precision, self.surroundings.evidence, len(self.region.layers))
 
     def _whole(self, fact: Fact, channels: Array, domain: Interval) -> Fact:
         """The region as one formula, its range cut where that helps: finds what composing layer by layer has lost."""

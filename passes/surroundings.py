@@ -1,9 +1,10 @@
-"""What all sites of a network share while placement goes over it: the order of layers, ranges, and who tells zeros apart."""
+"""What all sites of a network share while placement goes over it: order, ranges, evidence, and who tells zeros apart."""
 
 from __future__ import annotations
 
 from cnnir.analysis.ranges import Ranges
 from cnnir.analysis.zeros import separates_zeros
+from cnnir.facts.evidence import Evidence
 from cnnir.facts.interval import unknown
 from cnnir.facts.precision import precision
 from cnnir.ir.graph import Graph, Layer
@@ -15,8 +16,9 @@ from .region import Region
 class Surroundings:
     """Facts about a graph that is being rewritten, kept right through each move so that no pool pays for them again."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, evidence: Evidence | None = None) -> None:
         self.graph = graph
+        self.evidence = evidence
         self.order = {layer.name: place for place, layer in enumerate(graph.layers())}
         self.ranges = Ranges(graph)
         self._behind: dict[str, str] | None = None
