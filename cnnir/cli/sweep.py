@@ -88,7 +88,7 @@ def _show(found: Sequence[tuple[Entry, bool]], as_json: bool) -> None:
     if as_json:
         emit_json("sweep", {"sweeps": [_record(entry, new) for entry, new in found]})
         return
-    rows = [(e.formula, *_cells(e.swept), f"{e.swept.seconds:.1f} s{'' if new else ' once'}") for e, new in found]
+    rows = [(e.formula, *_cells(e.swept), f"{e.swept.seconds:.1f} s{'' if new else ' (cached)'}") for e, new in found]
     columns = ["formula", "held to", "inputs", "range", "violations", "first", "NaN", "bound", "time"]
     console().print(table(columns, rows, right=(2, 4, 7, 8)))
     for target in sorted({e.swept.target for e, _ in found}):

@@ -36,8 +36,8 @@ def files(cache: Path) -> list[Path]:
     return sorted((cache / "sweeps").iterdir())
 
 
-def kept(*limits: float) -> Swept:
-    found = sweep(SIGMOID, UP, "f16", LLVM, *limits)
+def kept(lo: float = -math.inf, hi: float = math.inf) -> Swept:
+    found = sweep(SIGMOID, UP, "f16", LLVM, lo, hi)
     keep(SIGMOID, found)
     return found
 

@@ -42,7 +42,7 @@ def half(tmp_path: Path) -> Path:
 def test_formulas_are_swept_once_and_kept(capsys: pytest.CaptureFixture[str], cache: Path) -> None:
     assert ask("sweep", "exp", "silu", "leaky(0.1)", "--dtype", "f16") == 0
     text = capsys.readouterr()
-    assert "63,490 f16" in text.out and "valley at -1.27846" in text.out and "once" not in text.out
+    assert "63,490 f16" in text.out and "valley at -1.27846" in text.out and "cached" not in text.out
     assert "as compiled for llvm -mcpu=" in text.out and not text.err, "no progress where nobody watches"
     assert len(list((cache / "sweeps").iterdir())) == 3
     assert ask("sweep", "exp", "log", "--dtype", "f16", "--json") == 0
