@@ -150,11 +150,11 @@ class PoolSite:
         fact = facts[self.region.result]
         if not fact.direction.is_monotone and len(self.region.layers) > 1:
             fact = self._whole(fact, channels, known)
-        return upgraded(fact, known, self.support(known))
+        return upgraded(fact, known, self.support(fact, known))
 
-    def support(self, domain: Interval) -> Support:
-        """What was swept of the region, with data anywhere in `domain`."""
-        return support(self.expression, domain, self.precision, self.surroundings.evidence, len(self.region.layers))
+    def support(self, fact: Fact, domain: Interval) -> Support:
+        """What was swept of the region, with data anywhere in `domain`, that bears on a fact of it."""
+        return support(self.expression, fact, domain, self.precision, self.surroundings.evidence, len(self.region.layers))
 
     def _whole(self, fact: Fact, channels: Array, domain: Interval) -> Fact:
         """The region as one formula, its range cut where that helps: finds what composing layer by layer has lost."""

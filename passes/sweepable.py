@@ -11,14 +11,12 @@ from cnnir.facts import lattice
 from cnnir.facts.fact import Grade
 from cnnir.facts.lattice import Direction
 from cnnir.facts.precision import Precision
-from cnnir.facts.transfer import direction_on
-from cnnir.facts.upgrade import library, natural_range
+from cnnir.facts.upgrade import library, natural_direction, natural_range
 from cnnir.ir.graph import Graph, Value
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import Pooling
 from cnnir.scalar.expr import Expr, Param, X, apply, leaves
 from cnnir.scalar.fingerprint import fingerprint
-from cnnir.scalar.primitives import PRIMITIVES
 
 from .region import Region, find_regions
 from .site import PoolSite
@@ -57,8 +55,7 @@ def sweepable(graph: Graph) -> list[Sweepable]:
 def primitive(name: str, precision: Precision) -> Sweepable:
     """A library function on the range on which its direction is declared."""
     natural = natural_range(name, precision)
-    direction = direction_on(PRIMITIVES[name].shape, natural.lo, natural.hi)
-    return Sweepable(name, apply(name, X), direction, precision.name, natural.lo, natural.hi)
+    return Sweepable(name, apply(name, X), natural_direction(name, precision), precision.name, natural.lo, natural.hi)
 
 
 def _primitives(site: PoolSite) -> list[Sweepable]:

@@ -52,7 +52,7 @@ def test_every_float32_input(op: Elementwise, monkeypatch: pytest.MonkeyPatch) -
     assert run_command(["sweep", spell(op)]) == 0
     (asked,) = read(spell(op), "f32", None, None)
     domain = Interval(asked.lo, asked.hi).finite(F32)
-    fact, swept = derive(op, [identity(domain)], {}, F32), Cache(TargetSpec("llvm")).lookup(asked.expr, "f32", domain)
+    fact, swept = derive(op, [identity(domain)], {}, F32), Cache(TargetSpec("llvm")).lookup(asked.expr, "f32", asked.direction, domain)
     assert swept is not None
     if fact.grade is not Grade.U:
         assert swept.clean_on(domain) and swept.bound == 0

@@ -109,5 +109,5 @@ def _activations(graph: Graph, known: Evidence) -> list[tuple[str, int, str]]:
             numbers = precision(layer.type.dtype)
             data = unknown(numbers)
             fact = derive(op, [identity(data)], {}, numbers)
-            facts[name] = describe(upgraded(fact, data, support(op.formula(), data, numbers, known)))
+            facts[name] = describe(upgraded(fact, data, support(op.formula(), fact, data, numbers, known)))
     return [(name, count[name], facts[name]) for name in count]

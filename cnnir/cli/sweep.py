@@ -74,8 +74,8 @@ def _swept(asked: Sweepable, spec: TargetSpec, again: bool) -> tuple[Entry, bool
     from cnnir.facts.precision import precision
 
     domain = Interval(asked.lo, asked.hi, minus_zero=True)
-    known = None if again else Cache(spec).lookup(asked.expr, asked.dtype, domain)
-    if known is not None and known.direction.within(asked.lo, asked.hi) <= asked.direction.within(asked.lo, asked.hi):
+    known = None if again else Cache(spec).lookup(asked.expr, asked.dtype, asked.direction, domain)
+    if known is not None and known.shown(domain) <= asked.direction.within(asked.lo, asked.hi):
         return Entry(asked.name, known), False
     start, stop = Order(precision(asked.dtype)).span(asked.lo, asked.hi)
     with progress(f"{asked.name}, {asked.dtype}", stop - start) as step:

@@ -6,6 +6,7 @@ A proof may cite it in place of an assumption. Whoever has such evidence impleme
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -48,12 +49,17 @@ class Swept:
         """Whether every number of the domain was an input."""
         return self.lo <= domain.lo and domain.hi <= self.hi
 
+    def shown(self, domain: Interval) -> Direction:
+        """What the values were held to, as a direction on the domain."""
+        return self.direction.within(domain.lo, domain.hi)
+
     def clean_on(self, domain: Interval) -> bool:
         """Whether the code keeps the direction on all of the domain, without NaN."""
         if not self.covers(domain):
             return False
         ordered = self.first is None or self.last is None or domain.hi < self.first[1] or domain.lo >= self.last
-        return ordered and (self.nan is None or domain.hi < self.nan[0] or domain.lo > self.nan[1])
+        level = self.zeros_agree or not domain.has_zero
+        return ordered and level and (self.nan is None or domain.hi < self.nan[0] or domain.lo > self.nan[1])
 
     def broken_on(self, domain: Interval) -> bool:
         """Whether the code is known to break the direction on the domain. It may do so unknown, between the first and the last place."""
@@ -70,9 +76,21 @@ class Swept:
         return ", ".join([f"all {self.inputs:,} {numpy_dtype(self.dtype)} inputs{where}", self.target, *told])
 
 
+def fittest(found: Iterable[Swept], direction: Direction, domain: Interval) -> Swept | None:
+    """The sweep that says most about a direction on a domain: shows it, else bounds it, else may refute it; of the least range."""
+
+    def rank(swept: Swept) -> tuple[bool, bool, int]:
+        enough = swept.shown(domain) <= direction
+        return not (enough and swept.clean_on(domain)), not enough, swept.inputs
+
+    fitting = [s for s in found if s.covers(domain) and (s.shown(domain) <= direction or direction <= s.shown(domain))]
+    return min(fitting, key=rank, default=None)
+
+
 class Evidence(Protocol):
     """What has been swept for one target."""
 
-    def lookup(self, expr: Expr, dtype: str, domain: Interval) -> Swept | None:
-        """The sweep of this formula of Var(0) over the least range that covers `domain`; None where there is none."""
+    def lookup(self, expr: Expr, dtype: str, direction: Direction, domain: Interval) -> Swept | None:
+        """A sweep of this formula of Var(0) over a range that covers `domain`, for a direction that says as much there as
+        `direction` does, or else for one that follows from it; None where there is none."""
         ...

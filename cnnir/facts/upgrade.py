@@ -18,6 +18,7 @@ from .fact import Fact, Grade
 from .interval import Interval
 from .lattice import Direction
 from .precision import Precision
+from .transfer import direction_on
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Support:
 
     def shows(self, direction: Direction, domain: Interval) -> bool:
         """Whether the sweep of the whole formula shows the direction on a range."""
-        return self.whole is not None and self.whole.clean_on(domain) and self.whole.direction.within(domain.lo, domain.hi) <= direction
+        return self.whole is not None and self.whole.clean_on(domain) and self.whole.shown(domain) <= direction
 
     @property
     def refuted(self) -> bool:
@@ -43,8 +44,10 @@ class Support:
         return any(s is not None and s.violations for s in self.primitives.values())
 
 
-def support(expr: Expr, domain: Interval, precision: Precision, evidence: Evidence | None, layers: int = 1) -> Support:
-    """What was swept of a formula of Var(0) that so many layers compute.
+def support(
+    expr: Expr, fact: Fact, domain: Interval, precision: Precision, evidence: Evidence | None, layers: int = 1
+) -> Support:  # fmt: skip
+    """What was swept that bears on the fact derived of a formula of Var(0), which so many layers compute.
 
     With coefficients it is a family of functions, and only its primitives were swept. Several layers of 16-bit floats round in
     between, or not, as they come to lie in kernels: that is not the code of their formula in one.
@@ -53,8 +56,15 @@ def support(expr: Expr, domain: Interval, precision: Precision, evidence: Eviden
     if evidence is None or not precision.sweepable:
         return Support(None, dict.fromkeys(names))
     single = not any(isinstance(leaf, Param) for leaf in leaves(expr)) and (layers == 1 or precision.numpy.itemsize > 2)
-    whole = evidence.lookup(expr, precision.name, domain) if single else None
-    return Support(whole, {n: evidence.lookup(apply(n, X), precision.name, natural_range(n, precision)) for n in names})
+    whole = evidence.lookup(expr, precision.name, fact.direction, domain) if single else None
+    return Support(whole, {n: _primitive(n, precision, evidence) for n in names})
+
+
+def _primitive(name: str, precision: Precision, evidence: Evidence) -> Swept | None:
+    """The sweep of a primitive for the very direction that is declared of it."""
+    direction, natural = natural_direction(name, precision), natural_range(name, precision)
+    found = evidence.lookup(apply(name, X), precision.name, direction, natural)
+    return found if found is not None and found.shown(natural) == direction else None
 
 
 def library(expr: Expr) -> list[str]:
@@ -70,6 +80,12 @@ def natural_range(name: str, precision: Precision) -> Interval:
     return Interval(*precision.inside(pieces[0].lo, pieces[-1].hi), minus_zero=True)
 
 
+def natural_direction(name: str, precision: Precision) -> Direction:
+    """The direction of a primitive that is declared there."""
+    natural = natural_range(name, precision)
+    return direction_on(PRIMITIVES[name].shape, natural.lo, natural.hi)
+
+
 def upgraded(fact: Fact, domain: Interval, known: Support) -> Fact:
     """The facts of a formula on `domain`, once derived, in the light of the evidence."""
     found = fact if known.whole is None else _by_whole(fact, domain, known, known.whole)
@@ -82,7 +98,7 @@ def upgraded(fact: Fact, domain: Interval, known: Support) -> Fact:
 
 def _by_whole(fact: Fact, domain: Interval, known: Support, swept: Swept) -> Fact:
     """The sweep shows a direction on the domain, or refutes the one that was derived, or bounds how far the code breaks it."""
-    shown = swept.direction.within(domain.lo, domain.hi)
+    shown = swept.shown(domain)
     if known.shows(fact.direction, domain):
         range = replace(fact.range, nan=domain.nan)
         if fact.grade is Grade.E:

@@ -26,7 +26,8 @@ def assumptions(site: PoolSite, parts: list[ChannelFact]) -> tuple[str, ...]:
 
 def _monotone(site: PoolSite, parts: list[ChannelFact]) -> list[str]:
     """What makes class C exact: a sweep of the whole region, or of the library functions in it, or an assumption of these."""
-    known, found = site.support(site.known), parts[0].fact.direction
+    found = parts[0].fact.direction
+    known = site.support(parts[0].fact, site.known)
     if known.shows(found, site.known):  # of one formula: so there is one part
         return [f"{' -> '.join(site.region.names)} is {direction(found)} as compiled (swept: {known.whole})"]
     return _library(known.primitives)

@@ -24,7 +24,7 @@ from cnnir.backends.tvm.targets import TargetSpec, parse_target
 from cnnir.diagnostics import CnnirWarning
 from cnnir.facts.evidence import Swept
 from cnnir.facts.interval import Interval
-from cnnir.facts.lattice import UP, valley
+from cnnir.facts.lattice import DOWN, UNKNOWN, UP, valley
 from cnnir.scalar.expr import X, apply
 
 LLVM = TargetSpec("llvm")
@@ -43,10 +43,10 @@ def kept(lo: float = -math.inf, hi: float = math.inf) -> Swept:
 
 
 def test_what_was_kept_is_found_by_an_equal_formula(cache: Path) -> None:
-    assert Cache(LLVM).lookup(SIGMOID, "f16", ALL) is None, "nothing was swept yet"
+    assert Cache(LLVM).lookup(SIGMOID, "f16", UP, ALL) is None, "nothing was swept yet"
     found = kept()
-    assert Cache(LLVM).lookup(1 / (1 + apply("exp", -X)), "f16", ALL) == found
-    assert Cache(parse_target(found.target)).lookup(SIGMOID, "f16", ALL) == found, "`llvm` is this CPU"
+    assert Cache(LLVM).lookup(1 / (1 + apply("exp", -X)), "f16", UP, ALL) == found
+    assert Cache(parse_target(found.target)).lookup(SIGMOID, "f16", UP, ALL) == found, "`llvm` is this CPU"
     assert [(e.formula, e.swept) for e in entries()] == [("1 / (1 + exp(-x))", found)]
     assert len(files(cache)) == 1
 
@@ -54,11 +54,11 @@ def test_what_was_kept_is_found_by_an_equal_formula(cache: Path) -> None:
 def test_nothing_else_is_found() -> None:
     kept()
     here = Cache(LLVM)
-    assert here.lookup(1 / (1.5 + apply("exp", -X)), "f16", ALL) is None, "another number"
-    assert here.lookup(1 / (1 + apply("exp", X)), "f16", ALL) is None, "another structure"
-    assert here.lookup(SIGMOID, "bf16", ALL) is None
-    assert Cache(TargetSpec("llvm", "x86-64-v3")).lookup(SIGMOID, "f16", ALL) is None
-    assert Cache(TargetSpec("cuda")).lookup(SIGMOID, "f16", ALL) is None
+    assert here.lookup(1 / (1.5 + apply("exp", -X)), "f16", UP, ALL) is None, "another number"
+    assert here.lookup(1 / (1 + apply("exp", X)), "f16", UP, ALL) is None, "another structure"
+    assert here.lookup(SIGMOID, "bf16", UP, ALL) is None
+    assert Cache(TargetSpec("llvm", "x86-64-v3")).lookup(SIGMOID, "f16", UP, ALL) is None
+    assert Cache(TargetSpec("cuda")).lookup(SIGMOID, "f16", UP, ALL) is None
 
 
 @pytest.mark.parametrize("name", ["llvm", "tvm", "kernels", "libm", "cpu"])
@@ -68,7 +68,7 @@ def test_another_version_has_swept_nothing(name: str, monkeypatch: pytest.Monkey
     assert real is not None
     other = replace(real, versions=tuple((n, v + "x" if n == name else v) for n, v in real.versions))
     monkeypatch.setattr(Environment, "remembered", lambda _spec: other)
-    assert Cache(LLVM).lookup(SIGMOID, "f16", ALL) is None
+    assert Cache(LLVM).lookup(SIGMOID, "f16", UP, ALL) is None
 
 
 def test_formulas_without_a_library_do_not_depend_on_one() -> None:
@@ -96,13 +96,24 @@ def test_a_change_to_a_kernel_source_is_another_version(monkeypatch: pytest.Monk
         environment._sources.cache_clear()
 
 
+def test_a_sweep_for_another_direction_is_not_found() -> None:
+    keep(SIGMOID, sweep(SIGMOID, DOWN, "f16", LLVM))
+    assert Cache(LLVM).lookup(SIGMOID, "f16", UP, ALL) is None
+    loose = sweep(SIGMOID, valley(), "f16", LLVM)
+    keep(SIGMOID, loose)
+    assert Cache(LLVM).lookup(SIGMOID, "f16", UP, ALL) == loose, "UP would be a valley: it could be refuted so"
+    assert Cache(LLVM).lookup(SIGMOID, "f16", UNKNOWN, ALL) == loose, "the clean one"
+    found = kept()
+    assert Cache(LLVM).lookup(SIGMOID, "f16", UP, ALL) == found
+
+
 def test_the_least_range_that_covers_is_found_and_a_clean_one_first() -> None:
     wide, narrow = kept(), kept(0, 8)
     here = Cache(LLVM)
-    assert here.lookup(SIGMOID, "f16", Interval(1.0, 2.0)) == narrow
-    assert here.lookup(SIGMOID, "f16", Interval(-1.0, 2.0)) == wide
+    assert here.lookup(SIGMOID, "f16", UP, Interval(1.0, 2.0)) == narrow
+    assert here.lookup(SIGMOID, "f16", UP, Interval(-1.0, 2.0)) == wide
     keep(SIGMOID, replace(narrow, lo=0.5, violations=1, first=(1.0, 1.5), last=1.5, bound=0.5, inputs=10))
-    assert Cache(LLVM).lookup(SIGMOID, "f16", Interval(1.0, 2.0)) == narrow
+    assert Cache(LLVM).lookup(SIGMOID, "f16", UP, Interval(1.0, 2.0)) == narrow
 
 
 @pytest.mark.parametrize(
@@ -115,9 +126,9 @@ def test_a_damaged_file_is_ignored_with_a_warning(content: bytes, cache: Path) -
     (path,) = files(cache)
     path.write_bytes(content)
     with pytest.warns(CnnirWarning, match="C0516"):
-        assert Cache(LLVM).lookup(SIGMOID, "f16", ALL) is None
+        assert Cache(LLVM).lookup(SIGMOID, "f16", UP, ALL) is None
     found = kept()
-    assert Cache(LLVM).lookup(SIGMOID, "f16", ALL) == found, "a new sweep takes its place"
+    assert Cache(LLVM).lookup(SIGMOID, "f16", UP, ALL) == found, "a new sweep takes its place"
 
 
 @pytest.mark.parametrize(
@@ -131,14 +142,14 @@ def test_a_record_that_contradicts_itself_is_damaged(field: str, value: object, 
     document["swept"][field] = value
     path.write_text(json.dumps(document))
     with pytest.warns(CnnirWarning, match="C0516"):
-        assert Cache(LLVM).lookup(SIGMOID, "f16", ALL) is None
+        assert Cache(LLVM).lookup(SIGMOID, "f16", UP, ALL) is None
 
 
 def test_a_damaged_note_means_nothing_was_swept(cache: Path) -> None:
     kept()
     (note,) = (cache / "hosts").iterdir()
     note.write_text("{")
-    assert Cache(LLVM).lookup(SIGMOID, "f16", ALL) is None
+    assert Cache(LLVM).lookup(SIGMOID, "f16", UP, ALL) is None
 
 
 @pytest.mark.parametrize("kind", ["a file", "not ours"])
@@ -148,7 +159,7 @@ def test_a_cache_that_cannot_be_written_is_a_warning(kind: str, tmp_path: Path, 
     monkeypatch.setenv("CNNIR_CACHE", str(place if kind == "a file" else "/proc/nowhere"))
     with pytest.warns(CnnirWarning, match="C0517"):
         kept()
-    assert Cache(LLVM).lookup(SIGMOID, "f16", ALL) is None and entries() == []
+    assert Cache(LLVM).lookup(SIGMOID, "f16", UP, ALL) is None and entries() == []
 
 
 anything = st.floats(allow_nan=False)
@@ -172,8 +183,9 @@ def test_asking_what_was_swept_imports_no_compiler(cache: Path) -> None:
 import sys
 from cnnir.api import evidence
 from cnnir.facts.interval import Interval
+from cnnir.facts.lattice import UP
 from cnnir.scalar.expr import X, apply
-found = evidence().lookup(1 / (1 + apply("exp", -X)), "f16", Interval(-1, 1))
+found = evidence().lookup(1 / (1 + apply("exp", -X)), "f16", UP, Interval(-1, 1))
 assert found is not None and "tvm" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], env={**os.environ, "CNNIR_CACHE": str(cache)}, check=True)
@@ -183,4 +195,4 @@ def test_warnings_are_silent_where_all_is_well() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         kept()
-        assert Cache(LLVM).lookup(SIGMOID, "f16", ALL)
+        assert Cache(LLVM).lookup(SIGMOID, "f16", UP, ALL)

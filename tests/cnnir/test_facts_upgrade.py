@@ -9,7 +9,7 @@ import pytest
 
 from cnnir.analysis.derive import derive
 from cnnir.facts.analyse import Analysis
-from cnnir.facts.evidence import Swept
+from cnnir.facts.evidence import Swept, fittest
 from cnnir.facts.fact import Fact, Grade, identity
 from cnnir.facts.interval import Interval, unknown
 from cnnir.facts.lattice import DOWN, UNKNOWN, UP, Direction, valley
@@ -24,6 +24,7 @@ F32 = precision("f32")
 EVERY = unknown(F32)
 EXP, TANH = apply("exp", X), apply("tanh", X)
 CLEAN = Swept(UP, "f32", "llvm -mcpu=here", -math.inf, math.inf, 4_278_190_082, 0, None, None, 0.0, None, True, (("tvm", "0.27.0"),))
+RISING = Fact(UP, EVERY)
 BROKEN = replace(CLEAN, violations=2, first=(1.0, 1.5), last=8.0, bound=0.25)
 
 
@@ -31,16 +32,15 @@ class Known:
     """Evidence held in memory."""
 
     def __init__(self, *found: tuple[Expr, Swept]) -> None:
-        self.found = {fingerprint(expr): swept for expr, swept in found}
+        self.found = [(fingerprint(expr), swept) for expr, swept in found]
 
-    def lookup(self, expr: Expr, dtype: str, domain: Interval) -> Swept | None:
-        found = self.found.get(fingerprint(expr))
-        return found if found and found.dtype == dtype and found.covers(domain) else None
+    def lookup(self, expr: Expr, dtype: str, direction: Direction, domain: Interval) -> Swept | None:
+        return fittest([s for f, s in self.found if f == fingerprint(expr) and s.dtype == dtype], direction, domain)
 
 
 def judged(op: Elementwise, known: Known, domain: Interval = EVERY) -> Fact:
     fact = derive(op, [identity(domain)], {}, F32)
-    return upgraded(fact, domain, support(op.formula(), domain, F32, known))
+    return upgraded(fact, domain, support(op.formula(), fact, domain, F32, known))
 
 
 def graded(fact: Fact) -> tuple[str, float | None]:
@@ -54,6 +54,23 @@ def test_class_c_is_swept_where_all_its_library_functions_are() -> None:
     assert graded(judged(smooth.Softplus(), Known((EXP, CLEAN)))) == ("C (assumed)", 0.0), "log1p was not"
     shifted = replace(CLEAN, lo=natural_range("log1p", F32).lo)
     assert graded(judged(smooth.Softplus(), Known((EXP, CLEAN), (apply("log1p", X), shifted)))) == ("C (swept)", 0.0)
+
+
+def test_a_primitive_held_to_another_direction_is_no_evidence() -> None:
+    """A user may ask for it: exp is no valley's witness that it is monotone, and no down refutes it."""
+    for direction, swept in ((valley(), CLEAN), (DOWN, BROKEN)):
+        assert graded(judged(smooth.Sigmoid(), Known((EXP, replace(swept, direction=direction))))) == ("C (assumed)", 0.0)
+    assert graded(judged(smooth.Sigmoid(), Known((EXP, replace(BROKEN, direction=DOWN)), (EXP, CLEAN)))) == ("C (swept)", 0.0)
+
+
+def test_zeros_that_differ_count_on_every_range_with_zero() -> None:
+    apart = replace(CLEAN, violations=1, first=(0.0, 0.0), last=0.0, bound=math.inf, zeros_agree=False)
+    assert [apart.clean_on(Interval(lo, hi)) for lo, hi in ((0.0, 1.0), (-1.0, 0.0), (0.5, 1.0), (-1.0, -0.5))] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_what_composes_a_broken_function_is_u_without_a_bound() -> None:
@@ -104,19 +121,18 @@ def test_a_sweep_shows_a_direction_that_nobody_derived() -> None:
     fact = Analysis(F32).on(formula, domain)
     assert fact.direction == UNKNOWN
     swept = replace(CLEAN, lo=0.0, hi=10.0)
-    shown = upgraded(fact, domain, support(formula, domain, F32, Known((formula, swept))))
+    shown = upgraded(fact, domain, support(formula, fact, domain, F32, Known((formula, swept))))
     assert (shown.direction, shown.float_class, shown.bound, shown.range.nan) == (UP, "C (swept)", 0.0, False)
-    broken = upgraded(fact, domain, support(formula, domain, F32, Known((formula, replace(BROKEN, hi=10.0, lo=0.0)))))
+    broken = upgraded(fact, domain, support(formula, fact, domain, F32, Known((formula, replace(BROKEN, hi=10.0, lo=0.0)))))
     assert broken.direction == UNKNOWN, "a bound says nothing without a direction: down is swept with some bound, too"
 
 
-@pytest.mark.parametrize("direction", [DOWN, valley(3.0, 4.0)])
+@pytest.mark.parametrize("direction", [DOWN, valley(3.0, 4.0), valley()])
 def test_a_sweep_for_another_direction_says_nothing(direction: Direction) -> None:
     formula = smooth.Sigmoid().formula()
-    assert graded(judged(smooth.Sigmoid(), Known((formula, replace(BROKEN, direction=direction))))) in {
-        ("C (assumed)", 0.0),
-        ("U", None),  # UP is a valley: where that fails, so does UP, and the bound of a valley is none of UP
-    }
+    fact = judged(smooth.Sigmoid(), Known((formula, replace(BROKEN, direction=direction))))
+    # UP is a valley that turns somewhere: where that fails, so does UP. And the bound of a valley is none of UP.
+    assert graded(fact) == (("U", None) if direction == valley() else ("C (assumed)", 0.0))
 
 
 def test_a_valley_that_is_clean_is_up_right_of_its_turn() -> None:
@@ -128,15 +144,15 @@ def test_a_valley_that_is_clean_is_up_right_of_its_turn() -> None:
 
 def test_coefficients_float64_and_layers_apart_leave_only_primitives() -> None:
     known = Known((EXP + Param("bias"), CLEAN), (smooth.Sigmoid().formula(), CLEAN), (EXP, CLEAN))
-    assert support(EXP + Param("bias"), EVERY, F32, known).whole is None
-    assert support(EXP + Param("bias"), EVERY, F32, known).swept
+    assert support(EXP + Param("bias"), RISING, EVERY, F32, known).whole is None
+    assert support(EXP + Param("bias"), RISING, EVERY, F32, known).swept
     wide = precision("f64")
-    assert not support(smooth.Sigmoid().formula(), unknown(wide), wide, known).swept
+    assert not support(smooth.Sigmoid().formula(), RISING, unknown(wide), wide, known).swept
     half = precision("f16")
     of_half = Known((EXP, replace(CLEAN, dtype="f16")))
-    assert support(EXP, unknown(half), half, of_half).whole is not None
-    assert support(EXP, unknown(half), half, of_half, layers=2).whole is None, "they may round in between"
-    assert support(EXP, EVERY, F32, known, layers=2).whole is not None
+    assert support(EXP, RISING, unknown(half), half, of_half).whole is not None
+    assert support(EXP, RISING, unknown(half), half, of_half, layers=2).whole is None, "they may round in between"
+    assert support(EXP, RISING, EVERY, F32, known, layers=2).whole is not None
 
 
 def test_the_functions_of_a_formula() -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from cnnir.caches import folder
 from cnnir.diagnostics import CnnirError, Diagnostic, warn
-from cnnir.facts.evidence import Swept
+from cnnir.facts.evidence import Swept, fittest
 from cnnir.facts.interval import Interval
+from cnnir.facts.lattice import Direction
 from cnnir.files import write_atomically
 from cnnir.ir.spelling import expression
 from cnnir.scalar.expr import Expr
@@ -39,16 +40,15 @@ class Cache:
         self._environment = Environment.remembered(spec)
         self._known: dict[str, list[Swept]] = {}
 
-    def lookup(self, expr: Expr, dtype: str, domain: Interval) -> Swept | None:
-        """The sweep of this formula over the least range that covers `domain`, one that found nothing wrong there before others."""
+    def lookup(self, expr: Expr, dtype: str, direction: Direction, domain: Interval) -> Swept | None:
+        """The sweep of this formula that says most about the direction on `domain`."""
         environment = self._environment
         if environment is None:
             return None
         key = _key(expr, dtype, environment)
         if key not in self._known:
             self._known[key] = [e.swept for e in _read(key) if e.swept.versions == environment.versions_of(expr)]
-        covering = [s for s in self._known[key] if s.covers(domain)]
-        return min(covering, key=lambda s: (not s.clean_on(domain), s.inputs), default=None)
+        return fittest(self._known[key], direction, domain)
 
 
 def keep(expr: Expr, swept: Swept) -> None:
