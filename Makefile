@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip install -q --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-wheel fuzz scale check layering lint types format clean
+.PHONY: help demo bench test test-wheel fuzz scale sweep check layering lint types format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ fuzz: $(dev)  ## 5,000 random networks against every law, 200 of them compiled; 
 
 scale: $(dev)  ## networks of 1,000 to 100,000 layers: times, memory and exponents, against their caps
 	@$(bin)/pytest -q -s -m scale tests/test_scale.py
+
+sweep: $(dev)  ## every float32 input of every library function and smooth activation, kept for proofs to cite; half an hour
+	@$(bin)/pytest -q -m sweep tests/test_sweep_f32.py
+	@$(bin)/cnnc sweep --list
 
 check: lint types layering  ## style, types, and who may know whom
 

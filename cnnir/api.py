@@ -14,6 +14,7 @@ from cnnir.diagnostics import CnnirError, Diagnostic
 if TYPE_CHECKING:
     from cnnir.backends.tvm.program import Program
     from cnnir.decisions import Optimized
+    from cnnir.facts.evidence import Evidence
     from cnnir.ir.graph import Graph
 
 Array = np.ndarray[Any, Any]
@@ -83,18 +84,26 @@ def optimize(
 
     `place`: `auto` moves what pays, `always` whatever a law allows, `never` nothing, `measure` compiles both orders
     and keeps the faster. `exactness`: `exact` moves only what is equal bit for bit, `ulp` also what re-rounds.
-    `nan`: `assume` that data at a site are finite and NaN-free, or be `strict` and move only where ranges prove it.
+    `nan`: `assume` that data at a site are finite and NaN-free, or be `strict` and move only where ranges prove it. Proofs
+    cite what `cnnc sweep` has found for the target; nothing is swept here.
     """
-    from cnnir.backends.tvm.targets import parse_target
     from cnnir.ir.limits import refuse_too_large
     from cnnir.passes.place import place as place_regions
 
-    parse_target(target)
+    known = evidence(target)
     network = _as_graph(graph)
     refuse_too_large(network)  # the weights of a range may be read, and a compiler is to follow
     if place == "measure":
         return _measure(network, target, exactness, nan)
-    return place_regions(network, place=place, exactness=exactness, nan=nan)
+    return place_regions(network, place=place, exactness=exactness, nan=nan, evidence=known)
+
+
+def evidence(target: str = "llvm") -> Evidence:
+    """What was swept on this machine for a target, with the versions installed: proofs cite it. Reads a cache, never sweeps."""
+    from cnnir.backends.tvm.sweep.cache import Cache
+    from cnnir.backends.tvm.targets import parse_target
+
+    return Cache(parse_target(target))
 
 
 def compile(

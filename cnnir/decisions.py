@@ -32,8 +32,8 @@ class Certificate:
     facts: Mapping[str, Any]
     conditions: tuple[str, ...]
     float_class: str
-    """The worst over the channels: `E` exact on every IEEE target, `C (assumed)` exact for this formula over this library,
-    `U` within `bound`."""
+    """The worst over the channels: `E` exact on every IEEE target, exact for this formula over this library `C (swept)` where that
+    was seen on every input and `C (assumed)` where not, `U` within `bound`."""
     bound: float | None = None
     """Of class U: how far apart the two networks can be at the site, for any data in their proven range;"""
     growth: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -87,6 +88,19 @@ class CnnirError(Exception):
         super().__init__("\n".join(f"{d.severity}[{d.code}]: {d.message}" for d in found))
         self.diagnostics = found
         self.exit_code = exit_code
+
+
+class CnnirWarning(UserWarning):
+    """Something to know that stops nothing; carries a diagnostic."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}")
+        self.diagnostic = diagnostic
+
+
+def warn(diagnostic: Diagnostic) -> None:
+    """Warn in Python's way; the command line shows the diagnostic."""
+    warnings.warn(CnnirWarning(diagnostic), stacklevel=2)
 
 
 class OpError(Exception):

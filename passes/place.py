@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from cnnir.decisions import Decision, Optimized, Site, Verdict
+from cnnir.facts.evidence import Evidence
 from cnnir.ir.graph import Graph, Layer
 from cnnir.ir.verify import verify
 from cnnir.ops.pooling import Pooling
@@ -25,15 +26,22 @@ Place = Literal["auto", "always", "never"]
 
 
 def place(
-    graph: Graph, place: Place = "auto", exactness: Exactness = "exact", price: PriceModel | None = None, nan: Nan = "assume"
+    graph: Graph,
+    place: Place = "auto",
+    exactness: Exactness = "exact",
+    price: PriceModel | None = None,
+    nan: Nan = "assume",
+    evidence: Evidence | None = None,
 ) -> Optimized:
     """Decide every pool of `graph` from the input to the output, and move what should move, in a verified copy.
 
     A pool sees what earlier moves have put in front of it, so a relu passes two pools in a row. `auto` moves where
-    `price` says that it saves, `always` wherever a law is proved, `never` nothing: it says what could be moved.
+    `price` says that it saves, `always` wherever a law is proved, `never` nothing: it says what could be moved. Proofs cite
+    the `evidence` in place of assumptions.
     """
     result = graph.copy()
-    placement = Placement(Surroundings(result, nan == "assume"), place, Terms(exactness, nan), price or Operations())
+    around = Surroundings(result, nan == "assume", evidence)
+    placement = Placement(around, place, Terms(exactness, nan), price or Operations())
     decisions = placement.run([layer.name for layer in graph.layers() if isinstance(layer.op, Pooling)])
     verify(result)
     return Optimized(result, tuple(decisions))
@@ -47,6 +55,7 @@ class PlacePass:
     exactness: Exactness = "exact"
     nan: Nan = "assume"
     price: PriceModel | None = None
+    evidence: Evidence | None = None
 
     def __call__(self, graph: Graph) -> Graph:
         """The network with every pool decided."""
@@ -54,7 +63,7 @@ class PlacePass:
 
     def decide(self, graph: Graph) -> Optimized:
         """As calling it, with the decisions."""
-        return place(graph, self.place, self.exactness, self.price, self.nan)
+        return place(graph, self.place, self.exactness, self.price, self.nan, self.evidence)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from cnnir.facts.analyse import Analysis
 from cnnir.facts.fact import Fact, identity
 from cnnir.facts.interval import Interval, around, unknown
 from cnnir.facts.precision import Precision, precision
+from cnnir.facts.upgrade import Support, support, upgraded
 from cnnir.ir.graph import Graph, Layer, Value
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import Pooling
@@ -177,7 +178,13 @@ class PoolSite:
         for layer in self.region.layers:
             facts[Value(layer.name)] = self._apply(layer, Analysis(self._precision(layer), self._bounds(layer, channels)), facts)
         fact = facts[self.region.result]
-        return fact if fact.direction.is_monotone or len(self.region.layers) == 1 else self._whole(fact, channels, known)
+        if not fact.direction.is_monotone and len(self.region.layers) > 1:
+            fact = self._whole(fact, channels, known)
+        return upgraded(fact, known, self.support(fact, known))
+
+    def support(self, fact: Fact, domain: Interval) -> Support:
+        """What was swept of the region, with data anywhere in `domain`, that bears on a fact of it."""
+        return support(self.expression, fact, domain, self.precision, self.surroundings.evidence, len(self.region.layers))
 
     def _precision(self, layer: Layer) -> Precision:
         return precision(self.graph.type(self.graph.data(layer.name)[0]).dtype)
@@ -190,7 +197,7 @@ class PoolSite:
         """The region as one formula, its range cut where that helps: finds what composing layer by layer has lost."""
         bounds = {role: around(np.ravel(c[channels] if c.ndim else c).tolist()) for role, c in self.coefficients.items()}
         found = Analysis(self.precision, bounds).on(self.expression, domain)
-        return found if found.direction.is_monotone else fact
+        return found if found.direction <= fact.direction and found.direction != fact.direction else fact
 
     def _bounds(self, layer: Layer, channels: Array) -> Mapping[str, Interval]:
         prefix = f"{layer.name}/"

@@ -1,4 +1,4 @@
-"""What all sites of a network share while placement goes over it: the order of layers, ranges, and who tells zeros apart."""
+"""What all sites of a network share while placement goes over it: order, ranges, evidence, and who tells zeros apart."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Hashable
 
 from cnnir.analysis.ranges import Ranges
 from cnnir.analysis.zeros import separates_zeros
+from cnnir.facts.evidence import Evidence
 from cnnir.facts.fact import Fact
 from cnnir.facts.interval import unknown
 from cnnir.facts.precision import precision
@@ -18,8 +19,9 @@ from .region import Position, Region
 class Surroundings:
     """Facts about a graph that is being rewritten, kept right through each move so that no pool pays for them again."""
 
-    def __init__(self, graph: Graph, assume_finite: bool = True) -> None:
+    def __init__(self, graph: Graph, assume_finite: bool = True, evidence: Evidence | None = None) -> None:
         self.graph = graph
+        self.evidence = evidence
         self.order: dict[str, Position] = {layer.name: (place,) for place, layer in enumerate(graph.layers())}
         self.ranges = Ranges(graph, assume_finite)
         self.facts: dict[Hashable, Fact] = {}

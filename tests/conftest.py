@@ -14,3 +14,11 @@ def examples() -> Path:
 
 
 pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own, empty: what was swept on this machine changes what proofs say."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("CNNIR_CACHE", str(folder))
+    return folder

@@ -14,6 +14,7 @@ _VERBS = {
     "run": "Run a network or a compiled package on arrays.",
     "opt": "Rewrite a network and write it back as text.",
     "bench": "Time a network before and after, side by side.",
+    "sweep": "Run activations on every number there is, for proofs to cite.",
     "find": "Find layers by a pattern such as CONV -> ACT -> POOL.",
     "fmt": "Format .cnn files.",
     "inspect": "Show the layers of a network: table, dot, mermaid, json.",
@@ -45,8 +46,11 @@ class _Verbs(click.Group):
         """Run the verb; what it finds wrong is reported in the form that was asked for."""
         from cnnir.diagnostics import CnnirError
 
+        from .console import showing_warnings
+
         try:
-            return super().invoke(ctx)
+            with showing_warnings(ctx.params["form"]):
+                return super().invoke(ctx)
         except CnnirError as error:
             from .console import report
 

@@ -84,7 +84,7 @@ def command(
         names = [name for name in against.split(",") if name]
         rows += _peers(stack, graph, feeds, expected, names, threads)
         with progress("timing", rounds * len(rows)) as step:
-            result = race({row.name: row.run for row in rows}, rounds, runs, rows[0].name, step)
+            result = race({row.name: row.run for row in rows}, rounds, runs, rows[0].name, lambda: step(1))
     if as_json:
         records = [{"name": r.name, "answer": r.answer, "counts": dict(r.counts)} for r in rows]
         emit_json("bench", {"name": graph.name, "moved": _moved(done), "contestants": records, "race": result.json()})
@@ -111,7 +111,7 @@ def _ours(graph: Graph, done: Optimized, feeds: Outputs, threads: int | None, ex
             expected = outputs if expected is None else expected
             answer = _compared(expected, outputs, exactness)
             rows.append(Row(name, time_calls(lambda p=program: p(feeds)), answer if rows else "", _counts(network, program)))
-            step()
+            step(1)
     assert expected is not None
     return rows, expected
 

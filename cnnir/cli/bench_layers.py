@@ -57,7 +57,7 @@ def bench_layers(graph: Graph, place: str, exactness: str, threads: int | None, 
     with progress("timing", rounds) as step:
         for _ in range(rounds):
             profiles.append(tuple([p.profile(feeds) for _ in range(runs + 1)][1:] for p in programs))  # type: ignore[arg-type]  # two programs
-            step()
+            step(1)
     sites = [d.site for d in done.decisions if d.verdict == "moved"]
     rows = [_row(graph, done.graph, i + 1, site, profiles) for i, site in enumerate(sites)]
     totals = {"activations": _ratio(profiles, _activations(graph)), "forward pass": _ratio(profiles, None)}

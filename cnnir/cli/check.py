@@ -11,6 +11,7 @@ from .decisions import decision_json, proof
 
 if TYPE_CHECKING:
     from cnnir.decisions import Decision
+    from cnnir.facts.evidence import Evidence
     from cnnir.ir.graph import Graph
 
 _STYLE = {"moved": "green", "kept": "yellow", "refused": "red"}
@@ -45,12 +46,13 @@ def command(model: str, place: str, exactness: str, nan: str, proofs: bool, as_j
       cnnc check vgg16.cnn
       cnnc check mine.cnn --exactness ulp --json
     """
+    from cnnir.api import evidence
     from cnnir.passes.place import place as place_regions
 
-    graph = load_model(model)
+    graph, known = load_model(model), evidence()
     # `measure` settles what is legal with a clock, which a check has no use for: what may move is the same.
-    done = place_regions(graph, "auto" if place == "measure" else place, exactness, nan=nan)  # type: ignore[arg-type]  # click checked
-    activations = _activations(graph)
+    done = place_regions(graph, "auto" if place == "measure" else place, exactness, nan=nan, evidence=known)  # type: ignore[arg-type]  # click checked
+    activations = _activations(graph, known)
     if as_json:
         records = [{"activation": n, "layers": c, "facts": f} for n, c, f in activations]
         emit_json("check", {"name": graph.name, "activations": records, "decisions": [decision_json(d) for d in done.decisions]})
@@ -85,13 +87,14 @@ def _print_decisions(decisions: tuple[Decision, ...], proofs: bool) -> None:
         out.print(", ".join(f"{n} {v}" for v, n in counts.items()))
 
 
-def _activations(graph: Graph) -> list[tuple[str, int, str]]:
+def _activations(graph: Graph, known: Evidence) -> list[tuple[str, int, str]]:
     """Each kind of parameterless activation in the network: its spelling, how often, and its facts on the widest range."""
     from cnnir.analysis.derive import derive
     from cnnir.facts.describe import describe
     from cnnir.facts.fact import identity
     from cnnir.facts.interval import unknown
     from cnnir.facts.precision import precision
+    from cnnir.facts.upgrade import support, upgraded
     from cnnir.ir.text import spell
     from cnnir.ops.elementwise import Elementwise
 
@@ -105,5 +108,7 @@ def _activations(graph: Graph) -> list[tuple[str, int, str]]:
         count[name] = count.get(name, 0) + 1
         if name not in facts:
             numbers = precision(layer.type.dtype)
-            facts[name] = describe(derive(op, [identity(unknown(numbers))], {}, numbers))
+            data = unknown(numbers)
+            fact = derive(op, [identity(data)], {}, numbers)
+            facts[name] = describe(upgraded(fact, data, support(op.formula(), fact, data, numbers, known)))
     return [(name, count[name], facts[name]) for name in count]

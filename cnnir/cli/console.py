@@ -42,6 +42,27 @@ def report(diagnostics: Sequence[Diagnostic], form: str = "text", as_json: bool 
         sys.stdout.flush()
 
 
+@contextmanager
+def showing_warnings(form: str) -> Generator[None, None, None]:
+    """Render warnings of ours as diagnostics, on stderr; others as Python does."""
+    import warnings
+
+    from cnnir.diagnostics import CnnirWarning
+
+    with warnings.catch_warnings():
+        plain = warnings.showwarning
+
+        def show(message: Warning | str, *where: Any, **more: Any) -> None:
+            if isinstance(message, CnnirWarning):
+                report([message.diagnostic], form)
+            else:
+                plain(message, *where, **more)
+
+        warnings.simplefilter("always", CnnirWarning)
+        warnings.showwarning = show
+        yield
+
+
 def emit_json(kind: str, document: Mapping[str, Any]) -> None:
     """Print one JSON document on stdout."""
     click.echo(json.dumps({"schema": f"cnnir.{kind}/{SCHEMA}", **document}, indent=1))
@@ -69,17 +90,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
 
 
 @contextmanager
-def progress(what: str, total: int) -> Generator[Callable[[], None], None, None]:
-    """A progress bar on stderr, only on a terminal; yields a function to call after each step."""
+def progress(what: str, total: int) -> Generator[Callable[[int], None], None, None]:
+    """A progress bar on stderr, only on a terminal; yields a function that is told how many steps more are done."""
     if not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda _steps: None
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
+        yield lambda steps: bar.advance(task, steps)
 
 
 def load_model(path: str) -> Graph:

@@ -56,7 +56,8 @@ def _end(value: float) -> str:
 
 def grade(fact: Fact) -> str:
     """The float class in words."""
-    words = {Grade.E: "exact (E)", Grade.C: "exact for a monotone library (C, assumed)"}
-    if fact.grade in words:
-        return words[fact.grade]
+    if fact.grade is Grade.E:
+        return "exact (E)"
+    if fact.grade is Grade.C:
+        return "exact as compiled (C, swept)" if fact.swept else "exact for a monotone library (C, assumed)"
     return "re-rounds (U), no bound known" if fact.bound is None else f"re-rounds (U), within {fact.bound:.3g}"

@@ -20,9 +20,6 @@ class Grade(IntEnum):
     C = 1
     U = 2
 
-    def __str__(self) -> str:
-        return {Grade.E: "E", Grade.C: "C (assumed)", Grade.U: "U"}[self]
-
 
 @dataclass(frozen=True)
 class Affine:
@@ -46,6 +43,13 @@ class Fact:
     bound: float | None = 0.0
     is_x: bool = False
     """Whether it is x itself, as floats: a linearity of 1 x + 0 holds of real numbers only, as in 3 x - 2 x."""
+    swept: bool = False
+    """Whether grade C rests on a sweep of the compiled code, and not on an assumption."""
+
+    @property
+    def float_class(self) -> str:
+        """The grade in words: `E`, `C (swept)`, `C (assumed)` or `U`."""
+        return f"C ({'swept' if self.swept else 'assumed'})" if self.grade is Grade.C else self.grade.name
 
 
 @dataclass(frozen=True)

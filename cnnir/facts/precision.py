@@ -58,6 +58,11 @@ class Precision:
                 at = np.nextafter(at, np.asarray(math.copysign(math.inf, steps), self.numpy))
             return float(at)
 
+    def inside(self, lo: float, hi: float) -> tuple[float, float]:
+        """The least and the greatest number in [lo, hi]."""
+        first, last = self.round(lo), self.round(hi)
+        return self.next(first) if first < lo else first, self.next(last, -1) if last > hi else last
+
     def at(self, primitive: Primitive, *values: float) -> float:
         """The value of the primitive at a point, by its reference meaning."""
         return float(primitive.evaluate(*(np.asarray(v, self.numpy) for v in values)))

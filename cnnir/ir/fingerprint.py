@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
 from typing import Any, cast
 
 from cnnir.ops.base import Op
 from cnnir.ops.tensor import Input
-from cnnir.scalar.expr import Const, Expr, Param, Var, fold
-from cnnir.scalar.primitives import Primitive
+from cnnir.scalar.expr import Expr
+from cnnir.scalar.fingerprint import fingerprint as expression_fingerprint
 
 from .graph import Graph, Layer
 from .weights import Seeded, Weights
@@ -49,23 +48,10 @@ def _layer(graph: Graph, layer: Layer, known: dict[str, str], ops: dict[Op, str]
 def canonical(value: Any) -> Any:
     """What `==` does not tell apart is written alike: 0.0 and -0.0, 1 and 1.0."""
     if isinstance(value, Expr):
-        return _expression(value)
+        return expression_fingerprint(value, canonical)
     if isinstance(value, int | float):
         return str(int(value)) if value == value and abs(value) != float("inf") and value == int(value) else repr(value)
     return [canonical(v) for v in cast("tuple[Any, ...]", value)] if isinstance(value, tuple) else str(value)
-
-
-def _expression(expr: Expr) -> str:
-    def leaf(found: Expr) -> str:
-        if isinstance(found, Const):
-            return _digest("const", canonical(found.value))
-        assert isinstance(found, Var | Param)
-        return _digest(repr(found))
-
-    def node(primitive: Primitive, args: Sequence[str]) -> str:
-        return _digest(primitive.name, list(args))
-
-    return fold(expr, leaf, node)
 
 
 def _weight(weights: Weights, key: str) -> str:

@@ -81,12 +81,12 @@ class OrderLaw(RegionLaw):
         """The law with the facts of each group of channels, and the names of the conditions that were checked."""
         site, parts = question.site, question.parts
         facts = {_channels(part, site): describe.describe(part.fact) for part in parts}
-        grade = max(part.fact.grade for part in parts)
-        bound = max(part.fact.bound or 0.0 for part in parts) if grade is Grade.U else None
+        weakest = max((part.fact for part in parts), key=lambda fact: (fact.grade, not fact.swept))
+        bound = max(part.fact.bound or 0.0 for part in parts) if weakest.grade is Grade.U else None
         checked = ("elementwise", "private", *self.conditions)
         records = tuple(_record(part) for part in parts)
         taken = assumptions(site, parts, question.terms)
-        return Certificate(self.name, facts, checked, str(grade), bound, assumptions=taken, records=records)
+        return Certificate(self.name, facts, checked, weakest.float_class, bound, assumptions=taken, records=records)
 
     def work(self, site: PoolSite) -> tuple[Work, Work]:
         """The region on every element, and one pool; or the pools, and the region once or twice a window."""
@@ -104,7 +104,7 @@ def _record(part: ChannelFact) -> dict[str, object]:
         "nan": fact.range.nan,
         "minus_zero": fact.range.minus_zero,
     }
-    return {"channels": part.channels.tolist(), **known, "float_class": str(fact.grade), "bound": fact.bound}
+    return {"channels": part.channels.tolist(), **known, "float_class": fact.float_class, "bound": fact.bound}
 
 
 def _channels(part: ChannelFact, site: PoolSite) -> str:

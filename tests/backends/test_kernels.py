@@ -83,6 +83,12 @@ def test_tanh() -> None:
     np.testing.assert_array_equal(run(pointwise(x.shape, [Stage(vector_math.tanh)]), [-x], x.shape), -y)
 
 
+def test_tanh_computes_its_argument_once() -> None:
+    """log1p is a call of a C function, and a compiler would make five of them."""
+    kernel = pointwise((8,), [Stage(lambda x: vector_math.tanh(INTRINSICS["log1p"](x)))])
+    assert str(kernel).count("log1pf") == 1
+
+
 def test_values_used_twice() -> None:
     """A stage may use a Python value that holds a Let more than once (TIR wants each variable defined once)."""
 

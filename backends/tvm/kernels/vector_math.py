@@ -89,6 +89,11 @@ def scaled(value: Expr, n: Expr) -> Expr:
 
 def tanh(x: Expr) -> Expr:
     """Odd; 1 from about 9 on; NaN for NaN."""
+    return let(x, tanh_of)  # x may call a C function, which no compiler calls once instead of five times
+
+
+def tanh_of(x: Expr) -> Expr:
+    """tanh of a variable."""
     small = let(rounded(x * x), lambda square: fma(rounded(x * square), polynomial(TANH_TAIL, square), x))
 
     def of(magnitude: Expr) -> Expr:
