@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, leaves
 
+from .calculus import study
 from .fact import Fact, Grade, constant, identity, nothing, worst
 from .interval import Interval
 from .lattice import LEVEL, UNKNOWN, glue
@@ -38,13 +39,35 @@ class Analysis:
         self._work = 0
 
     def on(self, expr: Expr, domain: Interval) -> Fact:
-        """Facts of `expr` as a function of Var(0) in `domain`; where they say little, the range is cut and glued."""
+        """Facts of `expr` as a function of Var(0) in `domain`; where they say little the range is cut and glued, or the
+        derivative is bounded."""
         try:
             return self._on(expr, domain)
         except _TooMuchWork:
             return _NOTHING
 
     def _on(self, expr: Expr, domain: Interval) -> Fact:
+        """Composition, and calculus where that finds no direction, or none that is bounded."""
+        fact = self._composed(expr, domain)
+        if domain.nan or fact.range.nan or (fact.direction != UNKNOWN and fact.bound is not None):
+            return fact
+        found = study(expr, domain, self.precision, self.coefficients, self._alone(expr))
+        if found is None:
+            return fact
+        return replace(fact, direction=found.direction.meet(fact.direction), grade=Grade.U, bound=found.bound)
+
+    def _alone(self, expr: Expr) -> Callable[[float, float], Fact]:
+        """What composition alone finds on a piece of the range."""
+
+        def facts(lo: float, hi: float) -> Fact:
+            try:
+                return Analysis(self.precision, self.coefficients)._piece(expr, Interval(lo, hi, minus_zero=True), lo, hi, 0)
+            except _TooMuchWork:
+                return _NOTHING
+
+        return facts
+
+    def _composed(self, expr: Expr, domain: Interval) -> Fact:
         fact = self._direct(expr, domain, 0)
         if (fact.direction.is_monotone and not fact.range.nan) or domain.is_point:
             return fact

@@ -48,14 +48,6 @@ class Fact:
     """Whether it is x itself, as floats: a linearity of 1 x + 0 holds of real numbers only, as in 3 x - 2 x."""
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A direction of the real function, known from calculus; `error` bounds |float code - real function| on the range."""
-
-    direction: Direction
-    error: float | None = None
-
-
 def identity(range: Interval) -> Fact:
     """The facts of x itself."""
     return Fact(UP, range, linear=Affine(1.0, 0.0), is_x=True)

@@ -16,7 +16,6 @@ from cnnir.types import TensorType
 from .base import Array, Op, require_float, require_numbers
 
 if TYPE_CHECKING:
-    from cnnir.facts.fact import Claim
     from cnnir.facts.interval import Interval
     from cnnir.facts.precision import Precision
 
@@ -26,22 +25,6 @@ def align(coefficient: Array, rank: int) -> Array:
     if coefficient.ndim == 0 or rank < 2:
         return coefficient
     return coefficient.reshape(coefficient.shape + (1,) * (rank - 1 - coefficient.ndim))
-
-
-def claim_up(error: float | None = None) -> Claim:
-    """Non-decreasing as a real function; the float code is within `error` of it."""
-    from cnnir.facts.fact import Claim  # facts are about ops, so ops come first
-    from cnnir.facts.lattice import UP
-
-    return Claim(UP, error)
-
-
-def claim_valley(lo: float, hi: float) -> Claim:
-    """As a real function: non-increasing until a turning point in [lo, hi], non-decreasing from there on."""
-    from cnnir.facts.fact import Claim
-    from cnnir.facts.lattice import valley
-
-    return Claim(valley(lo, hi))
 
 
 @dataclass(frozen=True)
@@ -60,11 +43,6 @@ class Elementwise(Op):
     def coefficients(self, parameters: Mapping[str, Array]) -> Mapping[str, Array]:
         """Coefficients of the formula, of shape (), (C,) or (C, *spatial), computed from the parameters."""
         return parameters
-
-    def claim(self, range: Interval, precision: Precision) -> Claim | None:
-        """A direction on `range` that is known from calculus and that composing primitives cannot find (class U)."""
-        del range, precision
-        return None
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """NumPy broadcasting over inputs of one dtype."""
