@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, leaves
 
-from .calculus import study
+from .calculus import Study, study
 from .fact import Fact, Grade, constant, identity, nothing, worst
 from .interval import Interval
 from .lattice import LEVEL, UNKNOWN, glue
@@ -54,7 +54,27 @@ class Analysis:
         found = study(expr, domain, self.precision, self.coefficients, self._alone(expr))
         if found is None:
             return fact
-        return replace(fact, direction=found.direction.meet(fact.direction), grade=Grade.U, bound=found.bound)
+        direction = found.direction.meet(fact.direction)
+        return replace(fact, direction=direction, grade=Grade.U, bound=found.bound, range=self._narrowed(expr, domain, fact.range, found))
+
+    def _narrowed(self, expr: Expr, domain: Interval, known: Interval, found: Study) -> Interval:
+        """The range, by the values at the ends and about the turning point, give or take the bound."""
+        turn, sign = (found.direction.valley, 1) if found.direction.valley else (found.direction.peak, -1)
+        if turn is None or found.bound is None:
+            return known
+        ends = [self._point(expr, at, 0).range for at in (domain.lo, domain.hi)]
+        until, since = (min(max(at, domain.lo), domain.hi) for at in (turn.until, turn.since))
+        about = [self._piece(expr, domain, min(until, since), max(until, since), 0).range] if not found.direction.is_monotone else ends
+        if any(r.nan for r in (*ends, *about)):
+            return known
+        lowest, highest = (about, ends) if sign > 0 else (ends, about)
+        least = self._beyond(min(r.lo for r in lowest), -found.bound)
+        most = self._beyond(max(r.hi for r in highest), found.bound)
+        return replace(known, lo=max(known.lo, min(least, known.hi)), hi=min(known.hi, max(most, known.lo)))
+
+    def _beyond(self, value: float, step: float) -> float:
+        """value + step, rounded away from value."""
+        return self.precision.next(self.precision.round(value + step), 1 if step > 0 else -1) if step else value
 
     def _alone(self, expr: Expr) -> Callable[[float, float], Fact]:
         """What composition alone finds on a piece of the range."""
