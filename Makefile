@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip install -q --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-wheel fuzz scale sweep check layering lint types format clean
+.PHONY: help demo bench test test-wheel fuzz scale sweep check layering lint types docs format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ types: $(dev)
 layering: $(dev)
 	@echo "== layering"
 	@$(bin)/pytest -q tests/test_layering.py
+
+docs: $(user)  ## write docs/activations.md: what is true of every activation, computed
+	@mkdir -p docs && $(bin)/python -m cnnir.testing.activations > docs/.activations && mv docs/.activations docs/activations.md
 
 format: $(dev)  ## put the code in its usual form
 	@$(bin)/ruff check -q --fix . ; $(bin)/ruff format -q .

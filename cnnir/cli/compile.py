@@ -37,7 +37,8 @@ _FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT", help="Package folder, or file for --emit.")
 @json_option
 def command(
-    model: str, target: str, arch: str | None, place: str, exactness: str, nan: str, threads: int | None, conv: str, fusion: str, emit: str | None,
+    model: str, target: str, arch: str | None, place: str, exactness: str, nan: str, threads: int | None, conv: str, fusion: str,
+    emit: str | None,
     output: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Compile MODEL to a package (a folder: library, weights, manifest).

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, leaves, nodes
+from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, converts, leaves, nodes
 from cnnir.scalar.primitives import Primitive
 from cnnir.scalar.typed import argument_dtypes
 
+from .calculus import Study, study
 from .fact import Fact, Grade, constant, identity, nothing, worst
 from .interval import Interval, unknown
 from .lattice import LEVEL, UNKNOWN, glue
-from .precision import Precision, precision
+from .precision import Precision, Whole, precision
 from .transfer import apply, fits, seam
 
 Coefficients = Mapping[str, Interval]
@@ -44,13 +45,56 @@ class Analysis:
         self._known: dict[int, tuple[Expr, bool, Mapping[int, str | None]]] = {}
 
     def on(self, expr: Expr, domain: Interval) -> Fact:
-        """Facts of `expr` as a function of Var(0) in `domain`; where they say little, the range is cut and glued."""
+        """Facts of `expr` as a function of Var(0) in `domain`; where they say little the range is cut and glued, or the
+        derivative is bounded."""
         try:
             return self._on(expr, domain)
         except _TooMuchWork:
             return _NOTHING
 
     def _on(self, expr: Expr, domain: Interval) -> Fact:
+        """Composition, and calculus where that finds no direction, or none that is bounded."""
+        fact = self._composed(expr, domain)
+        plain = not isinstance(self.precision, Whole) and not converts(expr)  # calculus is done in one precision
+        if not plain or domain.nan or fact.range.nan or (fact.direction != UNKNOWN and fact.bound is not None):
+            return fact
+        found = study(expr, domain, self.precision, self.coefficients, self._alone(expr))
+        if found is None:
+            return fact
+        direction = found.direction.meet(fact.direction)
+        return replace(fact, direction=direction, grade=Grade.U, bound=found.bound, range=self._narrowed(expr, domain, fact.range, found))
+
+    def _narrowed(self, expr: Expr, domain: Interval, known: Interval, found: Study) -> Interval:
+        """The range, by the values at the ends and about the turning point, give or take the bound."""
+        turn, sign = (found.direction.valley, 1) if found.direction.valley else (found.direction.peak, -1)
+        if turn is None or found.bound is None:
+            return known
+        ends = [self._point(expr, at, 0, self.precision.name).range for at in (domain.lo, domain.hi)]
+        until, since = (min(max(at, domain.lo), domain.hi) for at in (turn.until, turn.since))
+        about = [self._piece(expr, domain, min(until, since), max(until, since), 0).range] if not found.direction.is_monotone else ends
+        if any(r.nan for r in (*ends, *about)):
+            return known
+        lowest, highest = (about, ends) if sign > 0 else (ends, about)
+        least = self._beyond(min(r.lo for r in lowest), -found.bound)
+        most = self._beyond(max(r.hi for r in highest), found.bound)
+        return replace(known, lo=max(known.lo, min(least, known.hi)), hi=min(known.hi, max(most, known.lo)))
+
+    def _beyond(self, value: float, step: float) -> float:
+        """value + step, rounded away from value."""
+        return self.precision.next(self.precision.round(value + step), 1 if step > 0 else -1) if step else value
+
+    def _alone(self, expr: Expr) -> Callable[[float, float], Fact]:
+        """What composition alone finds on a piece of the range."""
+
+        def facts(lo: float, hi: float) -> Fact:
+            try:
+                return Analysis(self.precision, self.coefficients)._piece(expr, Interval(lo, hi, minus_zero=True), lo, hi, 0)
+            except _TooMuchWork:
+                return _NOTHING
+
+        return facts
+
+    def _composed(self, expr: Expr, domain: Interval) -> Fact:
         fact = self._direct(expr, domain, 0)
         if (fact.direction.is_monotone and not fact.range.nan) or domain.is_point:
             return fact

@@ -52,14 +52,6 @@ class Fact:
         return f"C ({'swept' if self.swept else 'assumed'})" if self.grade is Grade.C else self.grade.name
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A direction of the real function, known from calculus; `error` bounds |float code - real function| on the range."""
-
-    direction: Direction
-    error: float | None = None
-
-
 def identity(range: Interval) -> Fact:
     """The facts of x itself."""
     return Fact(UP, range, linear=Affine(1.0, 0.0), is_x=True)

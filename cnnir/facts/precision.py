@@ -63,6 +63,16 @@ class Precision:
         first, last = self.round(lo), self.round(hi)
         return self.next(first) if first < lo else first, self.next(last, -1) if last > hi else last
 
+    def rounded(self, numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The nearest numbers of this dtype, as float64; beyond the largest they are infinite."""
+        with np.errstate(all="ignore"):
+            return np.asarray(numbers).astype(self.numpy).astype(np.float64)
+
+    def spacing(self, size: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """From a number of this absolute value to the next larger one."""
+        with np.errstate(all="ignore"):
+            return np.maximum(np.ldexp(self.unit, np.frexp(size)[1]), self.tiny)
+
     def at(self, primitive: Primitive, *values: float) -> float:
         """The value of the primitive at a point, by its reference meaning."""
         return float(primitive.evaluate(*(np.asarray(v, self.numpy) for v in values)))
@@ -77,6 +87,17 @@ class Precision:
                 return None
             low, high = (low, middle) if answer else (middle, high)
         return self._number(low)
+
+    def keys(self, numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Numbers of this dtype, in order, as integers: neighbours differ by 1, and both zeros are 0."""
+        with np.errstate(all="ignore"):
+            bits = np.abs(numbers).astype(self.numpy).view(f"u{self.numpy.itemsize}").astype(np.int64)
+        return np.where(numbers < 0, -bits, bits)
+
+    def numbers(self, keys: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The numbers with these keys, as float64."""
+        size = np.abs(keys).astype(f"u{self.numpy.itemsize}").view(self.numpy).astype(np.float64)
+        return np.where(keys < 0, -size, size)
 
     def _key(self, value: float) -> int:
         """Numbers in order as integers; both zeros are 0."""
@@ -113,6 +134,15 @@ class Whole(Precision):
 
     def _number(self, key: int) -> float:
         return float(key)
+
+
+def cut(lo: np.ndarray[Any, Any], hi: np.ndarray[Any, Any], parts: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Ranges of keys cut in so many parts that share their ends, or in as many as they have steps."""
+    step = np.maximum((hi - lo) // parts, 1)
+    ends = np.minimum(lo[:, None] + step[:, None] * np.arange(parts + 1), hi[:, None])
+    ends[:, -1] = hi
+    starts, stops = ends[:, :-1].ravel(), ends[:, 1:].ravel()
+    return starts[starts < stops], stops[starts < stops]
 
 
 @cache

@@ -19,6 +19,7 @@ from .interval import Interval, around, unknown
 from .lattice import CONSTANT, DOWN, LEVEL, UNKNOWN, UP, Direction, Seam, add, compose, glue, largest, smallest
 from .precision import Precision, Whole
 from .precision import precision as of_dtype
+from .saturation import saturated
 
 LIBRARY_STEPS = 4
 """How many neighbours off a library function's value may be, on any platform."""
@@ -34,7 +35,12 @@ def apply(primitive: Primitive, args: Sequence[Fact], precision: Precision) -> F
     a, b = args
     if a is b and primitive.name in _ALIKE:
         return _ALIKE[primitive.name](a, precision)
-    return _BINARY[primitive.name](primitive, a, b, precision)
+    return _settling(_BINARY[primitive.name](primitive, a, b, precision))
+
+
+def _settling(fact: Fact) -> Fact:
+    """The code gives one number and no other: constant, though the real function may not be."""
+    return replace(fact, direction=CONSTANT, bound=0.0) if fact.range.is_point else fact
 
 
 def unary(primitive: Primitive, a: Fact, precision: Precision) -> Fact:
@@ -52,7 +58,7 @@ def unary(primitive: Primitive, a: Fact, precision: Precision) -> Fact:
         grade = max(grade, Grade.C if precision.sweepable else Grade.U)
         bound = bound if precision.sweepable else None
     linear = Affine(-a.linear.scale, -a.linear.shift) if primitive.name == "neg" and a.linear else None
-    return Fact(compose(outer, a.direction), found, grade, linear, bound)
+    return _settling(Fact(compose(outer, a.direction), found, grade, linear, bound))
 
 
 def fits(values: Interval, to: str) -> bool:
@@ -110,7 +116,9 @@ def image(primitive: Primitive, inside: Interval, precision: Precision) -> Inter
         points.append(-0.0)
     values = around(precision.at(primitive, p) for p in points)
     if primitive.rounding == "library" and not _settled(inside, values):
-        values = values.widened(precision, LIBRARY_STEPS)
+        wide = values.widened(precision, LIBRARY_STEPS)
+        lo, hi = (saturated(primitive, np.array(x), np.array(v), precision) for x, v in ((inside.lo, wide.lo), (inside.hi, wide.hi)))
+        values = replace(wide, lo=float(lo), hi=float(hi))  # what saturates rises
     minus_zero = values.minus_zero or _may_underflow(primitive, inside)
     return replace(values.clipped(*shape.image), nan=False, minus_zero=minus_zero and values.has_zero)
 
@@ -158,9 +166,22 @@ def corners(primitive: Primitive, a: Interval, b: Interval, precision: Precision
 def _sum(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
     sign = -1 if primitive.name == "sub" else 1
     fact = combine(primitive, a, b, precision, (1, sign))
+    if _absorbs(a.range, b.range, precision):
+        fact = replace(fact, direction=a.direction, range=a.range, bound=a.bound)
+    elif _absorbs(b.range, a.range, precision):
+        term = b if sign > 0 else unary(PRIMITIVES["neg"], b, precision)
+        fact = replace(fact, direction=term.direction, range=term.range, bound=term.bound)
     meets = any(s in (a.range.lo, a.range.hi) and -sign * s in (b.range.lo, b.range.hi) for s in (math.inf, -math.inf))  # inf - inf
     linear = Affine(a.linear.scale + sign * b.linear.scale, a.linear.shift + sign * b.linear.shift) if a.linear and b.linear else None
     return replace(fact, range=replace(fact.range, nan=a.range.nan or b.range.nan or meets), linear=linear)
+
+
+def _absorbs(a: Interval, b: Interval, precision: Precision) -> bool:
+    """Whether a + b rounds to a: b is below a quarter of the distance of any a from its neighbour (half, below a power of 2)."""
+    if a.has_zero or a.has_infinity or a.nan or b.nan:
+        return False
+    least = min(abs(a.lo), abs(a.hi))
+    return b.magnitude < float(precision.spacing(np.array(least))) / 4 and least >= precision.tiny / precision.unit
 
 
 def _product(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:

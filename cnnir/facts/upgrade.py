@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from cnnir.scalar.expr import Apply, Expr, Param, X, apply, fold, leaves, nodes
+from cnnir.scalar.expr import Expr, Param, X, apply, converts, fold, leaves
 from cnnir.scalar.primitives import PRIMITIVES
 
 from .evidence import Evidence, Swept
@@ -54,7 +54,7 @@ def support(
     the dtypes that a formula with conversions goes through.
     """
     names = library(expr)
-    if evidence is None or not precision.sweepable or changes_dtype(expr):
+    if evidence is None or not precision.sweepable or converts(expr):
         return Support(None, dict.fromkeys(names))
     single = not any(isinstance(leaf, Param) for leaf in leaves(expr)) and (layers == 1 or precision.numpy.itemsize > 2)
     whole = evidence.lookup(expr, precision.name, fact.direction, domain) if single else None
@@ -66,11 +66,6 @@ def _primitive(name: str, precision: Precision, evidence: Evidence) -> Swept | N
     direction, natural = natural_direction(name, precision), natural_range(name, precision)
     found = evidence.lookup(apply(name, X), precision.name, direction, natural)
     return found if found is not None and found.shown(natural) == direction else None
-
-
-def changes_dtype(expr: Expr) -> bool:
-    """Whether some step of a formula converts."""
-    return any(isinstance(node, Apply) and node.primitive.to for node in nodes(expr))
 
 
 def library(expr: Expr) -> list[str]:

@@ -16,7 +16,6 @@ from cnnir.types import TensorType, dtype_name
 from .base import Array, Op, require_float, require_numbers
 
 if TYPE_CHECKING:
-    from cnnir.facts.fact import Claim
     from cnnir.facts.interval import Interval
     from cnnir.facts.precision import Precision
 
@@ -28,22 +27,6 @@ def align(coefficient: Array, rank: int) -> Array:
     if coefficient.ndim == 0 or rank == 1:
         return coefficient
     return coefficient.reshape(coefficient.shape + (1,) * (rank - 1 - coefficient.ndim))
-
-
-def claim_up(error: float | None = None) -> Claim:
-    """Non-decreasing as a real function; the float code is within `error` of it."""
-    from cnnir.facts.fact import Claim  # facts are about ops, so ops come first
-    from cnnir.facts.lattice import UP
-
-    return Claim(UP, error)
-
-
-def claim_valley(lo: float, hi: float) -> Claim:
-    """As a real function: non-increasing until a turning point in [lo, hi], non-decreasing from there on."""
-    from cnnir.facts.fact import Claim
-    from cnnir.facts.lattice import valley
-
-    return Claim(valley(lo, hi))
 
 
 @dataclass(frozen=True)
@@ -67,11 +50,6 @@ class Elementwise(Op):
         """Coefficients that the attributes hold, for data of this type: of shape (), (C,), or of a rank up to the data's."""
         del data
         return {}
-
-    def claim(self, range: Interval, precision: Precision) -> Claim | None:
-        """A direction on `range` that is known from calculus and that composing primitives cannot find (class U)."""
-        del range, precision
-        return None
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """NumPy broadcasting over inputs of one dtype."""

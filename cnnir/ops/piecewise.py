@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from cnnir.diagnostics import OpError
 from cnnir.scalar.expr import Expr, Operand, Param, X, apply
 from cnnir.types import TensorType
 
 from .base import Parameter
-from .elementwise import Elementwise, claim_valley
-
-if TYPE_CHECKING:
-    from cnnir.facts.fact import Claim
-    from cnnir.facts.interval import Interval
-    from cnnir.facts.precision import Precision
+from .elementwise import Elementwise
 
 
 def clamp(x: Expr, low: Operand, high: Operand) -> Expr:
@@ -122,10 +117,6 @@ class HardSwish(Elementwise):
 
     def formula(self) -> Expr:
         return X * clamp(X + 3, 0, 6) / 6
-
-    def claim(self, range: Interval, precision: Precision) -> Claim:
-        """A valley: x (x + 3) / 6 between -3 and 0 is least half way."""
-        return claim_valley(-1.5, -1.5)
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from cnnir.diagnostics import OpError
 from cnnir.scalar.expr import Expr, X, apply
 
-from .elementwise import Elementwise, claim_up, claim_valley
-
-if TYPE_CHECKING:
-    from cnnir.facts.fact import Claim
-    from cnnir.facts.interval import Interval
-    from cnnir.facts.precision import Precision
+from .elementwise import Elementwise
 
 
 def sigmoid(x: Expr) -> Expr:
@@ -58,10 +53,6 @@ class Softsign(Elementwise):
 
     def formula(self) -> Expr:
         return X / (1 + apply("abs", X))
-
-    def claim(self, range: Interval, precision: Precision) -> Claim:
-        """Non-decreasing: the derivative is 1 / (1 + |x|)^2. Two roundings of a result within [-1, 1]."""
-        return claim_up(error=2.5 * precision.unit)
 
 
 @dataclass(frozen=True)
@@ -121,10 +112,6 @@ class Silu(Elementwise):
     def formula(self) -> Expr:
         return X * sigmoid(X)
 
-    def claim(self, range: Interval, precision: Precision) -> Claim:
-        """A valley: the derivative vanishes only where 1 + x (1 - sigmoid(x)) does."""
-        return claim_valley(-1.278465, -1.278464)
-
 
 @dataclass(frozen=True)
 class Mish(Elementwise):
@@ -134,10 +121,6 @@ class Mish(Elementwise):
 
     def formula(self) -> Expr:
         return X * apply("tanh", softplus(X))
-
-    def claim(self, range: Interval, precision: Precision) -> Claim:
-        """A valley."""
-        return claim_valley(-1.192432, -1.192431)
 
 
 @dataclass(frozen=True)
@@ -153,10 +136,6 @@ class Gelu(Elementwise):
         cubic = X + 0.044715 * (X * X * X)
         return 0.5 * X * (1 + apply("tanh", math.sqrt(2 / math.pi) * cubic))
 
-    def claim(self, range: Interval, precision: Precision) -> Claim:
-        """A valley in both forms."""
-        return claim_valley(-0.751792, -0.751791) if self.form == "erf" else claim_valley(-0.752462, -0.752461)
-
 
 @dataclass(frozen=True)
 class QuickGelu(Elementwise):
@@ -167,10 +146,6 @@ class QuickGelu(Elementwise):
     def formula(self) -> Expr:
         return X * sigmoid(1.702 * X)
 
-    def claim(self, range: Interval, precision: Precision) -> Claim:
-        """A valley: SiLU scaled by 1.702 on both axes."""
-        return claim_valley(-0.751155, -0.751154)
-
 
 @dataclass(frozen=True)
 class TanhShrink(Elementwise):
@@ -180,10 +155,6 @@ class TanhShrink(Elementwise):
 
     def formula(self) -> Expr:
         return X - apply("tanh", X)
-
-    def claim(self, range: Interval, precision: Precision) -> Claim:
-        """Non-decreasing: the derivative is tanh(x)^2. Bounded where the data are: one rounding of x - t, a few of t."""
-        return claim_up(error=precision.unit * (range.magnitude + 10) if range.magnitude <= 64 else None)
 
 
 @dataclass(frozen=True)

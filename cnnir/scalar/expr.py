@@ -115,6 +115,11 @@ def fold(expr: Expr, leaf: Callable[[Expr], T], node: Callable[[Primitive, Seque
     return done[id(expr)]
 
 
+def converts(expr: Expr) -> bool:
+    """Whether some step of a formula gives its result another dtype."""
+    return any(isinstance(node, Apply) and node.primitive.to for node in nodes(expr))
+
+
 def convert(expr: Expr, to: str) -> Expr:
     """The value of `expr` in another dtype."""
     from .primitives import CONVERSIONS

@@ -39,7 +39,7 @@ def fact(op: Elementwise, dtype: str, lo: float | None = None, hi: float | None 
 ])  # fmt: skip
 def test_what_keeps_order(op: Elementwise, dtype: str, range: tuple[float, float] | None, image: tuple[float, float]) -> None:
     found = fact(op, dtype, *(range or (None, None)))
-    assert found.direction.is_up and not found.direction.is_down and str(found.grade) == "E", found
+    assert found.direction.is_up and not found.direction.is_down and found.float_class == "E", found
     assert (found.range.lo, found.range.hi, found.range.nan) == (*image, False)
 
 

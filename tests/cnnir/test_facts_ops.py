@@ -87,7 +87,8 @@ def test_directions_are_those_of_the_theory(direction: str, names: str) -> None:
 )  # fmt: skip
 def test_valleys_turn_where_the_real_function_does(op: Elementwise, lo: float, hi: float) -> None:
     turn = fact_of(op).direction.valley
-    assert turn is not None and (turn.until, turn.since) == (lo, hi)
+    assert turn is not None and lo <= turn.until <= turn.since <= hi, turn
+    assert turn.since - turn.until <= 1.2e-7, "no more than two numbers of float32"
     assert fact_of(op).grade is Grade.U
     right = fact_of(op, Interval(0.0, 100.0))
     assert right.direction.is_up and right.grade is not Grade.U, "on x >= 0 composition proves it"

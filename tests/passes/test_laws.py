@@ -138,7 +138,8 @@ def test_the_network_given_is_not_changed() -> None:
 def test_a_bound_is_kept() -> None:
     graph = chain(smooth.Softsign(), pooling.MaxPool((2, 2), (2, 2)), shape=(4, 4, 16, 16))
     done = place(graph, "always", "ulp")
-    assert done.decisions[0].bound == pytest.approx(5 * F32.unit)
+    bound = done.decisions[0].bound
+    assert bound is not None and 2 * F32.unit <= bound <= 5 * F32.unit, "two roundings of a result within [-1, 1], on either side"
     compare(graph, done, feeds((smooth.Softsign(),), (4, 4, 16, 16), None))
 
 
