@@ -67,7 +67,7 @@ class Analysis:
     def _narrowed(self, expr: Expr, domain: Interval, known: Interval, found: Study) -> Interval:
         """The range, by the values at the ends and about the turning point, give or take the bound."""
         turn, sign = (found.direction.valley, 1) if found.direction.valley else (found.direction.peak, -1)
-        if turn is None or found.bound is None:
+        if turn is None:
             return known
         ends = [self._point(expr, at, 0, self.precision.name).range for at in (domain.lo, domain.hi)]
         until, since = (min(max(at, domain.lo), domain.hi) for at in (turn.until, turn.since))

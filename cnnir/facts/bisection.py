@@ -86,16 +86,16 @@ class Bisection:
         return [part for low, high, kind in self._joined(_merged(sorted(closed))) for part in self._parts_of(low, high, kind)]
 
     def _joined(self, closed: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-        """Neighbours that bend the same way as one, where the kink between them, if there is one, does too."""
+        """Neighbours that bend the same way as one, where the numbers about their common end do, kinks included."""
+        ends = np.array([hi for _, hi, _ in closed])
+        about = self._jet(np.maximum(ends - 1, closed[0][0]), np.minimum(ends + 1, closed[-1][1]))
+        bends = {_VALLEY: about.sound & (about.second.lo >= 0), _PEAK: about.sound & (about.second.hi <= 0)}
         found: list[tuple[int, int, int]] = []
-        for lo, hi, kind in closed:
-            if found and kind == found[-1][2] and kind in (_VALLEY, _PEAK):
-                both = self._jet(np.array([found[-1][0]]), np.array([hi]))
-                bends = both.second.lo >= 0 if kind == _VALLEY else both.second.hi <= 0
-                if np.all(both.sound & bends):
-                    found[-1] = (found[-1][0], hi, kind)
-                    continue
-            found.append((lo, hi, kind))
+        for place, (lo, hi, kind) in enumerate(closed):
+            if found and kind == found[-1][2] and kind in bends and bends[kind][place - 1]:
+                found[-1] = (found[-1][0], hi, kind)
+            else:
+                found.append((lo, hi, kind))
         return found
 
     def _jet(self, lo: Array, hi: Array) -> Jet:

@@ -31,10 +31,10 @@ POWERS = (2, 3, 4, 5, 6, 7, 10)
 
 @dataclass(frozen=True)
 class Study:
-    """A direction of the real function on the numbers of a domain, and the bound for the float code, if there is one."""
+    """A direction of the real function on the numbers of a domain, and how far the float code may break it."""
 
     direction: Direction
-    bound: float | None
+    bound: float
 
 
 def study(expr: Expr, domain: Interval, precision: Precision, coefficients: Mapping[str, Interval], exact: Exact) -> Study | None:
@@ -46,13 +46,9 @@ def study(expr: Expr, domain: Interval, precision: Precision, coefficients: Mapp
     everything = (-precision.max, precision.max)
     for lo, hi in dict.fromkeys([everything, _rounder(domain, precision), (domain.lo, domain.hi)]):
         found = _studied(_Question(expr, lo, hi, precision, known, exact))
-        if found is None:
-            continue
-        found = Study(found.direction.within(domain.lo, domain.hi), found.bound)
-        if found.bound is not None and (best is None or best.bound is None or found.bound < best.bound):
-            best = found
-        best = best or found
-        if best.bound is not None and best.bound <= SMALL * precision.unit:
+        if found is not None and (best is None or found.bound < best.bound):
+            best = Study(found.direction.within(domain.lo, domain.hi), found.bound)
+        if best is not None and best.bound <= SMALL * precision.unit:
             break
     return best
 
@@ -105,7 +101,8 @@ def _studied(question: _Question) -> Study | None:
     powers = {2.0**k for k in (*POWERS, digits, digits + 2, digits + 4, 2 * digits)}
     coarse = _cuts(expr, question.lo, question.hi, precision, neighbours=False)
     finer = sorted({*coarse, *(s * p for p in powers for s in (-1, 1) if question.lo < s * p < question.hi)})
-    return Study(direction, bound(expr, direction, finer, question.exact, precision, coefficients))
+    most = bound(expr, direction, finer, question.exact, precision, coefficients)
+    return None if most is None else Study(direction, most)
 
 
 def _cuts(expr: Expr, lo: float, hi: float, precision: Precision, neighbours: bool = True) -> list[float]:

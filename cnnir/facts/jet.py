@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnir.scalar.expr import Apply, Const, Expr, Param, Var
-from cnnir.scalar.primitives import Primitive
+from cnnir.scalar.primitives import PRIMITIVES, Primitive
 
 from .derivatives import COMPLEMENTS, ELASTICITIES, ONE, RULES, TWO, everywhere
 from .enclosure import Array, Enclosure, between, enclosure, point, unbounded
@@ -59,7 +59,7 @@ def jet(expr: Expr, x: Enclosure, precision: Precision, coefficients: Mapping[st
             if not isinstance(node, Apply):
                 done[id(node)] = _leaf(node, x, precision, coefficients)
             elif ready:
-                done[id(node)] = _complement(node, done, x) or _node(node, [done[id(a)] for a in node.args], x)
+                done[id(node)] = _near_one(node, done, x) or _complement(node, done, x) or _node(node, [done[id(a)] for a in node.args], x)
             else:
                 stack.append((node, True))
                 stack.extend((a, False) for a in node.args)
@@ -77,6 +77,22 @@ def _leaf(node: Expr, x: Enclosure, precision: Precision, coefficients: Mapping[
         value = between(known.lo, known.hi)
         return Jet(value, ZERO, ZERO, ZERO, sound & bool(np.isfinite(known.magnitude)) & (not known.nan))
     raise TypeError(f"no derivative of {node!r}")
+
+
+def one_plus(node: Apply) -> Expr | None:
+    """The u of log(1 + u), which is log1p(u): for small u the sum would be 1."""
+    inside = node.args[0]
+    if node.primitive.name != "log" or not isinstance(inside, Apply) or inside.primitive.name != "add":
+        return None
+    for one, rest in (inside.args, inside.args[::-1]):
+        if isinstance(one, Const) and one.value == 1:
+            return rest
+    return None
+
+
+def _near_one(node: Apply, done: Mapping[int, Jet], x: Enclosure) -> Jet | None:
+    rest = one_plus(node)
+    return None if rest is None else _refined(_unary(PRIMITIVES["log1p"], done[id(rest)], x), x)
 
 
 def _complement(node: Apply, done: Mapping[int, Jet], x: Enclosure) -> Jet | None:

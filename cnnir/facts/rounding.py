@@ -23,6 +23,7 @@ from cnnir.scalar.primitives import Primitive
 from .derivatives import COMPLEMENTS, RULES
 from .enclosure import Array, Enclosure, between, point
 from .interval import Interval
+from .jet import one_plus
 from .precision import Precision
 from .saturation import LIMITS, saturated
 from .transfer import LIBRARY_STEPS
@@ -87,7 +88,11 @@ class Rounding:
         if name in ("max", "min"):
             return _chosen(name, *args)
         if node.primitive.arity == 1:
-            return self._unary(node.primitive, args[0])
+            found, rest = self._unary(node.primitive, args[0]), one_plus(node)
+            if rest is None:
+                return found
+            real = RULES["log1p"](done[id(rest)].real).value.meet(found.real)
+            return Approximation(real, found.code, np.fmin(found.error, _distance(real, found.code)), found.before)
         if node.args[0] is node.args[1] and name in ("sub", "div"):
             return _exact(point(0.0 if name == "sub" else 1.0))
         found = _BINARY[name](*args)
