@@ -86,6 +86,7 @@ _GRAPH = {
     "C0307": Code("no such network", "The text defines no network, or none of the name asked for.", "block b = relu\n", "block b = relu\nnetwork n(x: f32[1, 8]) { x -> b }\n"),
     "C0308": _fix("a block uses itself", "A block may use the blocks above it only, and an activation the activations above it.", "x -> b", "x -> b", "block b = relu -> b\n", "block b = relu\n"),
     "C0309": Code("not a range of the input", "An input's range goes from its least to its greatest value, both finite and of its element type.", "network n(x: f32[1, 8] in [1, 0]) { x -> relu }\n", "network n(x: f32[1, 8] in [0, 1]) { x -> relu }\n"),
+    "C0310": Code("listed weights do not match", "`weights n { ... }` has one line for each layer of `n` that has weights, in order, with as many keys as the layer has weights or none.", _network("x -> conv(8, 3) -> relu -> conv(8, 3)") + "\nweights n {\n    first: k, b\n}\n", _network("x -> conv(8, 3) -> relu -> conv(8, 3)") + "\nweights n {\n    first: k, b\n    second\n}\n"),
 }  # fmt: skip
 
 _FILES = {

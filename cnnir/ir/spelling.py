@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
+from cnnir.ops.arithmetic import Binary
 from cnnir.ops.base import Op, PerAxis
 from cnnir.ops.convolution import Conv
 from cnnir.scalar.expr import Const, Expr, Var, fold
@@ -74,39 +76,80 @@ def _literal(text: str) -> bool:
     return bool(re.fullmatch(r"-*([0-9.]+(e[+-]?[0-9]+)?|inf)", text))
 
 
-def operation(op: Op, data: TensorType | None) -> tuple[str, list[str]]:
-    """The name of a call and its arguments for an op applied to `data`; attributes at their defaults are left out."""
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a call, as it would be written."""
+
+    field: str
+    text: str
+    number: int | float | None = None
+    """The number that says it all, where there is one."""
+    usual: bool = False
+    """Whether leaving it out says the same."""
+    bare: bool = False
+    """Whether it may stand without its name, as long as nothing before it is left out."""
+    listed: bool = False
+    """Whether the items of its list may stand without brackets."""
+    word: bool = False
+    """Whether it is a word, which could be the name of a value."""
+    primary: bool = False
+    """Whether it says how large the layer is: what differs from one use of a block to the next before anything else does."""
+
+
+def operation(op: Op, data: TensorType | None) -> tuple[str, tuple[Argument, ...]]:
+    """The name of a call and all its arguments, for an op applied to `data`."""
     values = dict(op.attributes())
-    called = op.name
+    if isinstance(op, Binary):  # its number is an operand
+        return op.name, () if op.constant is None else (Argument("constant", number(op.constant), op.constant, bare=True),)
     if isinstance(op, Conv) and data is not None and op.groups == data.channels > 1:
-        called, multiplier = "depthwise", values.pop("out") // values.pop("groups")
-        rest = _arguments(op, values, data)
-        return called, [*rest, *([f"multiplier={multiplier}"] if multiplier > 1 else [])]
-    return called, _arguments(op, values, data)
+        multiplier = values.pop("out") // values.pop("groups")
+        more = Argument("multiplier", number(multiplier), multiplier, usual=multiplier == 1)
+        return "depthwise", (*_arguments(op, values), more)
+    return op.name, tuple(_arguments(op, values))
 
 
-def _arguments(op: Op, values: Mapping[str, Any], data: TensorType | None) -> list[str]:
+def written(arguments: Sequence[Argument], texts: Sequence[str | None] | None = None) -> list[str]:
+    """The arguments of a call; `texts` says what stands for each, None for what is left out: attributes at their defaults."""
     found: list[str] = []
     leading = True  # required arguments that nothing left out stands before are written without their names
+    for place, argument in enumerate(arguments):
+        text = texts[place] if texts is not None else None if argument.usual else argument.text
+        if text is None:
+            leading = False
+            continue
+        leading = leading and argument.bare and not argument.word
+        if leading and argument.listed and text.startswith("["):
+            text, leading = text[1:-1], False
+            found.append(text)
+        else:
+            found.append(text if leading else f"{argument.field}={text}")
+    return found
+
+
+def _arguments(op: Op, values: Mapping[str, Any]) -> Iterator[Argument]:
     for field in dataclasses.fields(op):
         if field.name not in values or not field.metadata.get("written", True):
             continue
         value, axes = values[field.name], field.metadata.get("axes")
+        spatial, listed = isinstance(axes, PerAxis), bool(field.metadata.get("variadic"))
         required = field.default is dataclasses.MISSING and not (isinstance(axes, PerAxis) and axes.like)
-        if not required and _usual(value, field, axes, values):
-            leading = False
-            continue
-        leading = leading and (required or bool(field.metadata.get("variadic")))
-        text = _spatial(value, axes) if isinstance(axes, PerAxis) else _plain(value)
-        if leading and value and field.metadata.get("variadic"):
-            text, leading = text[1:-1], False
-            found.append(text)
-            continue
-        if isinstance(value, str) and value not in DTYPES:
-            leading = False  # a word alone could be the name of a value
-        found.append(text if leading else f"{field.name}={text}")
-    del data
-    return found
+        yield Argument(
+            field.name,
+            _spatial(value, axes) if isinstance(axes, PerAxis) else _plain(value),
+            _single(value, spatial),
+            usual=not required and _usual(value, field, axes, values),
+            bare=required or listed,
+            listed=listed and bool(value),
+            word=isinstance(value, str) and value not in DTYPES,
+            primary=required and not spatial,
+        )
+
+
+def _single(value: Any, spatial: bool) -> int | float | None:
+    """The one number that a field holds, or holds on every axis."""
+    if spatial and len(set(value)) == 1:
+        return value[0]
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _usual(value: Any, field: dataclasses.Field[Any], axes: object, values: Mapping[str, Any]) -> bool:

@@ -180,6 +180,22 @@ class WeightsFile(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Entry(Node):
+    """`name: key, key`: what a layer is called, and its weights in the order of their roles; `name.role` where no key is given."""
+
+    name: Name
+    keys: tuple[Name, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Node):
+    """`weights n { entries }`: the layers of network `n` that have weights, in the order in which it writes them out."""
+
+    name: Name
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkDeclaration(Node):
     """`network n(inputs) { statements }`."""
 
@@ -188,7 +204,7 @@ class NetworkDeclaration(Node):
     body: tuple[Statement, ...]
 
 
-Item = Block | Activation | WeightsFile | NetworkDeclaration
+Item = Block | Activation | WeightsFile | Listing | NetworkDeclaration
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,12 @@ class Builder:
         text = str(children[0])
         return ast.WeightsFile(span, ast.Name(span, self._unquote(text, span), quoted=True))
 
+    def entry(self, span: Span, children: Children) -> ast.Entry:
+        return ast.Entry(span, children[0], children[1])
+
+    def listing(self, span: Span, children: Children) -> ast.Listing:
+        return ast.Listing(span, children[0], tuple(children[1:]))
+
     def start(self, span: Span, children: Children) -> ast.File:
         return ast.File(span, tuple(children))
 

@@ -27,6 +27,7 @@ class Definitions:
     """None where the definition was refused: using it is not a second error."""
     networks: dict[str, ast.NetworkDeclaration] = field(default_factory=dict[str, ast.NetworkDeclaration])
     weights: ast.WeightsFile | None = None
+    listings: dict[str, ast.Listing] = field(default_factory=dict[str, ast.Listing])
     order: dict[str, int] = field(default_factory=dict[str, int])
     """Block name -> its place in the file: a block may use earlier ones only."""
 
@@ -41,6 +42,16 @@ def collect(file: ast.File, report: Callable[[CnnirError], None]) -> Definitions
             _collect(item, found, spans, named)
         except CnnirError as error:
             report(error)
+    for listing in found.listings.values():
+        if listing.name.text not in found.networks:
+            report(
+                refuse(
+                    "C0307",
+                    f"there is no network called `{listing.name.text}`",
+                    listing.name.span,
+                    help=alike(listing.name.text, found.networks),
+                )
+            )
     return found
 
 
@@ -51,6 +62,12 @@ def _collect(item: ast.Item, found: Definitions, spans: dict[str, Span], activat
         found.weights = item
         return
     name = item.name.text
+    if isinstance(item, ast.Listing):
+        if name in found.listings:
+            first = first_written(found.listings[name].name.span)
+            raise refuse("C0306", f"the weights of `{name}` are listed twice", item.name.span, "", None, first)
+        found.listings[name] = item
+        return
     if isinstance(item, ast.NetworkDeclaration):
         if name in found.networks:
             raise refuse(

@@ -15,6 +15,7 @@ from .declarations import declare_inputs
 from .definitions import choose, collect
 from .extent import Counter, Extent
 from .layers import Layers
+from .listed import Listed
 from .numbers import datum, literal, number
 from .problems import refuse
 from .scope import Scope
@@ -85,12 +86,15 @@ class Elaborator:
             chosen = choose(self._found, network, self._file.span)
             stored = open_weights(self._found.weights, self._folder) if self._found.weights else None
             graph = Graph(chosen.name.text)
-            self._layers = Layers(graph, self._found, stored)
+            listing = self._found.listings.get(chosen.name.text)
+            self._layers = Layers(graph, self._found, stored, Listed(listing) if listing else None)
             run(self._network(chosen, graph))
             for block in self._found.blocks.values():
                 if block.name.text not in self._used:
                     for problem in problems_of(block, self._found, self._layers):
                         self._report(problem)
+            if not self._problems:
+                self._layers.close()
         except CnnirError as error:
             self._problems.extend(error.diagnostics)
             if error.exit_code != 1:

@@ -17,6 +17,7 @@ from cnnir.types import TensorType
 from . import ast
 from .arguments import Given, bind, match
 from .definitions import RESERVED, Definitions
+from .listed import Listed
 from .numbers import Text, Word
 from .opaque import opaque_op
 from .problems import alike, refuse, refused_by_op
@@ -30,8 +31,9 @@ SUGAR = frozenset({"depthwise"})
 class Layers:
     """Adds layers to a graph."""
 
-    def __init__(self, graph: Graph, found: Definitions, stored: StoredWeights | None) -> None:
+    def __init__(self, graph: Graph, found: Definitions, stored: StoredWeights | None, listed: Listed | None = None) -> None:
         self.graph = graph
+        self._listed = listed
         self._found = found
         self._stored = stored
         self._count = 0
@@ -94,6 +96,8 @@ class Layers:
         if any(t.elements >= 2**63 for t in outputs):
             raise refuse("C0210", "the tensor is too large: its elements do not count in 64 bits", node.span, f"this is {outputs[0]}")
         parameters = op.parameters(types)
+        if self._listed and parameters:
+            texts = self._listed.texts(name, list(parameters), texts, node.span)
         layer = self._name(name, texts.pop("name", None), scope)
         weights = {role: self._weight(role, parameter, layer, texts, node.span) for role, parameter in parameters.items()}
         stray = next((g for key, g in texts.items() if key not in parameters), None)
@@ -105,6 +109,11 @@ class Layers:
             raise refuse("C0212", f"`{name}` has no weight `{stray.key}`", stray.span, help=alike(stray.key, parameters) or known)
         self.graph.add(op, inputs, name=layer, weights=weights, origin=Origin(node.span))
         return tuple(self.graph.values(layer))
+
+    def close(self) -> None:
+        """Raise CnnirError where weights are listed that no layer has."""
+        if self._listed:
+            self._listed.close()
 
     # -- the op -------------------------------------------------------------------------------------------------------
 
@@ -152,7 +161,7 @@ class Layers:
     def _name(self, op: str, given: Given | None, scope: Scope) -> str:
         if given is None:
             name = scope.next_name(op)
-            while name in self.graph:
+            while name in self.graph or (self._listed and name in self._listed):
                 name = scope.next_name(op)
             return name
         name = str(given.value)

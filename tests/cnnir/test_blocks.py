@@ -46,11 +46,11 @@ def test_a_vgg_without_blocks_reads_like_one() -> None:
 
 
 def test_a_small_change_changes_few_lines() -> None:
-    """Where a chain is one line after another, a layer more or less touches the repetition it stands in."""
+    """A repetition that is longer in one place is written there, and does not become a parameter everywhere."""
     body = "\n".join(f"v{i + 1} = v{i} -> conv({i + 2}, 3, pad=1) -> [relu]*4 -> sigmoid" for i in range(20))
     text = f"network n(v0: f32[1, 2, 8, 8]) {{\n{body}\nadd(v20, 1)\nreturn v5, v10, v15, v20\n}}"
     one, two = (
         cnnir.dumps(cnnir.parse(t)).splitlines()
         for t in (text, text.replace("v7 -> conv(9, 3, pad=1) -> [relu]*4", "v7 -> conv(9, 3, pad=1) -> [relu]*5"))
     )
-    assert sum(line[0] in "+-" for line in difflib.ndiff(one, two)) <= 2
+    assert sum(line[0] in "+-" for line in difflib.ndiff(one, two)) <= 4  # a line, and the one it flows into

@@ -24,7 +24,7 @@ class Layout:
         self._arrows = 0
         self._equals = 0
         self._one_line = False  # the body that is open is kept on its network's line
-        self._header = False  # the statement is a network or block whose body has not begun
+        self._header = False  # the statement is a network, block or listing whose body has not begun
 
     def lines(self) -> list[Line]:
         """The lines, none of them wrapped or aligned yet."""
@@ -82,7 +82,7 @@ class Layout:
         self._statement = Statement(INDENT * self._body, INDENT * (self._body + 1))
         self._line = Line(self._statement.indent, statement=self._statement)
         self._arrows = self._equals = 0
-        self._header = token.kind in ("NETWORK", "BLOCK")
+        self._header = token.kind in ("NETWORK", "BLOCK", "WEIGHTS")
 
     def _wants_blank(self, token: Lexeme) -> bool:
         pieces = self._line.pieces or (self._found[-1].pieces if self._found else [])
