@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from .decisions import Optimized
+from .decisions import Decision, Optimized
 from .diagnostics import CnnirError, Diagnostic, Label, Span
 from .ir.graph import Graph
 from .ir.verify import verify
@@ -62,12 +62,14 @@ class PassCall:
 
 @dataclass(frozen=True)
 class Step:
-    """What a pass left behind: its place in the pipeline from 1 on, its name, the verified network, and the time it took."""
+    """What a pass left behind: its place in the pipeline from 1 on, its name, the verified network, the time it took, and
+    what it decided if it is a pass that decides."""
 
     number: int
     name: str
     graph: Graph
     seconds: float
+    decisions: tuple[Decision, ...] = ()
 
 
 def make(name: str, **options: object) -> Pass:
@@ -104,10 +106,11 @@ def run_steps(graph: Graph, passes: Mapping[int, tuple[str, Pass]], watch: Calla
     verify(graph)
     for number, (name, each) in passes.items():
         start = time.perf_counter()
-        graph = each(graph)
+        done = each.decide(graph) if isinstance(each, Deciding) else Optimized(each(graph), ())
+        graph = done.graph
         seconds = time.perf_counter() - start
         verify(graph)
-        watch(Step(number, name, graph, seconds))
+        watch(Step(number, name, graph, seconds, done.decisions))
     return graph
 
 

@@ -55,24 +55,24 @@ def command(
     from .decisions import decision_json, sentence
 
     only = {"print_ir_after": print_ir_after, "time_passes": time_passes, "dump": dump}
-    only_with_pipeline(ctx, pipeline, only, ("place", "exactness", "nan", "remarks", "target", "arch"))
+    only_with_pipeline(ctx, pipeline, only, ("place", "exactness", "nan", "target", "arch"))
     graph = load_model(model)
     if pipeline is not None:
         watch = Watch(print_ir_after, dump)
         result = run_pipeline(graph, pipeline, watch)
         if time_passes:
             watch.print_times()
+        decisions = [decision for step in watch.steps for decision in step.decisions]
         told = {"passes": [{"number": s.number, "pass": s.name, "seconds": s.seconds, "layers": len(s.graph)} for s in watch.steps]}
     else:
         done = cnnir.optimize(graph, target=target, place=place, exactness=exactness, nan=nan)  # type: ignore[arg-type]  # click checked the choice
-        result = done.graph
-        if remarks:
-            for decision in done.decisions:
-                click.echo(sentence(decision), err=True)
-        told = {"decisions": [decision_json(d) for d in done.decisions]}
+        result, decisions, told = done.graph, list(done.decisions), {}
+    if remarks:
+        for decision in decisions:
+            click.echo(sentence(decision), err=True)
     if output is not None and str(output) != "-":
         cnnir.save(result, output)
     if as_json:
-        emit_json("opt", {"network": cnnir.dumps(result), **told})
+        emit_json("opt", {"network": cnnir.dumps(result), "decisions": [decision_json(d) for d in decisions], **told})
     elif output is None or str(output) == "-":
         sys.stdout.write(cnnir.dumps(result))

@@ -185,7 +185,8 @@ class Graph:
     def readers(self, value: Value) -> Iterator[Use]:
         """As `uses`, one after the other: whoever looks for one of many need not see them all."""
         for target in self._net.successors(value.layer):
-            for slot, edge in self._net.get_edge_data(value.layer, target).items():
+            edges = cast("dict[int, dict[str, int]]", self._net.get_edge_data(value.layer, target))  # by the slot they go to
+            for slot, edge in edges.items():
                 if edge["source"] == value.slot:
                     yield Use(target, slot)
 

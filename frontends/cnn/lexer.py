@@ -1,6 +1,6 @@
-"""Text -> tokens, by the terminals of the grammar: one regular expression that passes over blanks and comments by itself.
+"""Text -> tokens, by the terminals of the grammar: one regular expression, each place of the text matched once.
 
-lark's own lexer finds the same tokens; this one takes a third of its time, and knows offsets alone, no lines and columns.
+lark's own lexer finds the same tokens; this one takes half of its time, and knows offsets alone, no lines and columns.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ class TerminalLexer(Lexer):
     def __init__(self, conf: LexerConf) -> None:
         fixed = {t.pattern.value: t.name for t in conf.terminals if isinstance(t.pattern, PatternStr)}
         patterns = {t.name: t.pattern.to_regexp() for t in conf.terminals if not isinstance(t.pattern, PatternStr)}
-        skipped = "|".join(patterns.pop(name) for name in conf.ignore)
+        self._ignored = frozenset(conf.ignore)
         self._words = {text: name for text, name in fixed.items() if any(re.fullmatch(p, text) for p in patterns.values())}
         signs = {name: re.escape(text) for text, name in sorted(fixed.items(), key=lambda each: -len(each[0])) if text not in self._words}
         kinds = "|".join(f"(?P<{name}>{pattern})" for name, pattern in (patterns | signs).items())
-        self._next = re.compile(f"(?:{skipped})*(?:{kinds})").match
+        self._next = re.compile(kinds).match
 
     def lex(self, data: str) -> Iterator[Token]:  # pyright: ignore[reportIncompatibleMethodOverride] - what lark calls where a lexer asks for no state
         """The tokens in order."""
         words, place = self._words, 0
         while found := self._next(data, place):
             kind, place = found.lastgroup or "", found.end()
+            if kind in self._ignored:
+                continue
             text = found[kind]
             yield Token(words.get(text, kind), text, place - len(text), None, None, None, None, place)

@@ -10,6 +10,8 @@ from . import ast
 from .numbers import MAX_SIZE
 from .problems import alike, refuse
 
+SHOWN = 8
+"""Sizes that a diagnostic names at most."""
 Shapes = Mapping[str, Sequence[int]]
 """Input name -> the shape it is given."""
 
@@ -53,8 +55,10 @@ def _bind(declaration: ast.InputDeclaration, shape: Sequence[int] | None, bound:
 
 
 def _unbound(network: ast.NetworkDeclaration, names: Mapping[str, ast.Name]) -> CnnirError:
-    labels = [Label(name.span, primary=i == 0) for i, name in enumerate(names.values())]
-    listing = ", ".join(f"`{name}`" for name in names)
+    shown = list(names.values())[:SHOWN]
+    labels = [Label(name.span, primary=i == 0) for i, name in enumerate(shown)]
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    listing = ", ".join(f"`{name.text}`" for name in shown) + more
     first = next(d for d in network.inputs if symbols(d))
     example = ",".join(size.span.text for size in first.type.sizes)
     help = f"say them with a shape: `--shape {first.name.text}={example}` with numbers, or `shapes=` in Python"

@@ -43,6 +43,8 @@ def wrong(n: int) -> dict[str, str | bytes]:
         "rank": f"network n(x: f32[{'1, ' * n}1]) {{ x }}",
         "no statement": network(";" * n),
         "blank lines": "\n" * n,
+        "signs of a comment": "#" * n,
+        "sizes without numbers": f"network n({', '.join(f'x{i}: f32[N{i}]' for i in range(n // 100))}) {{ x0 }}",
         "a stranger at the end": network("x" + " -> [relu]*10" * (n // 100) + " -> foo"),
     }
 

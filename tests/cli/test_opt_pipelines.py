@@ -46,6 +46,14 @@ def test_one_pass_may_be_watched_and_json_tells_the_times(path: str, capsys: pyt
     assert [p["pass"] for p in json.loads(shown.out)["passes"]] == ["dce", "canonicalize"]
 
 
+def test_a_step_that_decides_says_what(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["opt", path, "-p", "canonicalize,place{place=always},dce", "--remarks", "--json"]) == 0
+    shown = capsys.readouterr()
+    assert "moved" in shown.err and "relu1 -> maxpool1" in shown.err
+    document = json.loads(shown.out)
+    assert [d["verdict"] for d in document["decisions"]] == ["moved"] and len(document["passes"]) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "code", "help"),
     [

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
+from lark import Lark
 
 from cnnir.backends.reference import evaluate
-from cnnir.diagnostics import CnnirError
+from cnnir.diagnostics import CnnirError, Source
 from cnnir.frontends import cnn
+from cnnir.frontends.cnn.formatting.tokens import significant
+from cnnir.frontends.cnn.lexer import TerminalLexer
+from cnnir.frontends.cnn.lines import LineRule
 from cnnir.ir.graph import Graph
 from cnnir.ir.verify import verify
 from cnnir.ops.activation import UserActivation
@@ -261,3 +267,19 @@ def test_every_layer_points_at_its_text() -> None:
     graph = network("x -> conv(4,\n 3) -> relu")
     spans = [layer.origin.span for layer in graph.layers()]
     assert [s.text if s else "" for s in spans] == ["x: f32[1, 8, 9, 9]", "conv(4,\n 3)", "relu"]
+
+
+def test_the_lexer_finds_what_larks_own_does(examples: Path) -> None:
+    """The formatter uses that one: the two must agree on every token."""
+    grammar = resources.files("cnnir.grammar").joinpath("cnn.lark").read_text(encoding="utf-8")
+    lexer = TerminalLexer(Lark(grammar, parser="lalr", lexer="basic", strict=True, postlex=LineRule()).lexer_conf)
+    for path in sorted(examples.glob("*.cnn")):
+        source = Source(str(path), path.read_text())
+        seen = LineRule().process(lexer.lex(source.text))
+        assert [(str(t.type), "" if t.type == "_SEP" else str(t)) for t in seen] == significant(source)
+
+
+def test_a_long_comment_is_read_in_no_time() -> None:
+    begin = time.process_time()
+    assert len(cnn.parse("#" * 2_000_000 + "\nnetwork n(x: f32[1]) { x -> relu }\n" + "#\n" * 20_000 + "#" * 2_000_000)) == 2
+    assert time.process_time() - begin < 10
