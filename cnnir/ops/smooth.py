@@ -220,5 +220,12 @@ _FUNCTIONS = [
     "tanh", "exp", "expm1", "log", "log1p", "sqrt", "erf", "square", "sin", "cos", "tan",
     "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh",
 ]  # fmt: skip
+
+
+def primitive_op(name: str) -> Elementwise:
+    """The layer that is this function and nothing else, such as `exp`."""
+    return next(op for op in PRIMITIVE_OPS if op.name == name)()
+
+
 PRIMITIVE_OPS: tuple[type[Elementwise], ...] = tuple(_of_primitive(n, f"{n}(x).") for n in _FUNCTIONS)
 """One op per function that is a primitive of its own."""

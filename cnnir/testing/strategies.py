@@ -15,6 +15,7 @@ from cnnir.ops.base import Op
 from cnnir.ops.convert import Affine, Cast
 from cnnir.ops.convolution import Conv
 from cnnir.ops.elementwise import Elementwise
+from cnnir.ops.logic import Logic, Where
 from cnnir.ops.piecewise import Clip, Leaky
 from cnnir.ops.pooling import AdaptiveAvgPool, AvgPool, GlobalMaxPool, MaxPool, MinPool
 from cnnir.ops.registry import OPS
@@ -24,7 +25,7 @@ from cnnir.scalar.primitives import PRIMITIVES
 from cnnir.types import TensorType
 
 FINITE = st.floats(allow_nan=False, width=64)
-UNARY = [c for c in OPS.values() if issubclass(c, Elementwise) and not issubclass(c, Binary | Clip | Cast | Affine)]
+UNARY = [c for c in OPS.values() if issubclass(c, Elementwise) and not issubclass(c, Binary | Clip | Cast | Affine | Logic | Where)]
 NAMES = st.text(min_size=1, max_size=8).filter(lambda s: not any(0xD800 <= ord(c) < 0xE000 for c in s))
 SIZES = {1: (9,), 2: (8, 8), 3: (4, 5, 4)}
 """Number of spatial axes -> their sizes in a random network."""

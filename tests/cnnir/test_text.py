@@ -26,6 +26,7 @@ from cnnir.ops.constant import Constant
 from cnnir.ops.convert import Affine, Cast
 from cnnir.ops.convolution import Conv, Dense
 from cnnir.ops.elementwise import Elementwise
+from cnnir.ops.logic import Logic, Where
 from cnnir.ops.opaque import Opaque
 from cnnir.ops.piecewise import Clip, Leaky
 from cnnir.ops.pooling import AdaptiveAvgPool, AvgPool, GlobalMaxPool, MaxPool, MinPool
@@ -38,7 +39,7 @@ from cnnir.types import TensorType
 from .structures import structures, types
 
 finite = st.floats(allow_nan=False, width=64)
-UNARY = [c for c in OPS.values() if issubclass(c, Elementwise) and not issubclass(c, Binary | Clip | Cast | Affine)]
+UNARY = [c for c in OPS.values() if issubclass(c, Elementwise) and not issubclass(c, Binary | Clip | Cast | Affine | Logic | Where)]
 names = st.text(min_size=1, max_size=8).filter(lambda s: not any(0xD800 <= ord(c) < 0xE000 for c in s))
 
 
