@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from cnnir.ops.smooth import sigmoid, softplus
+from cnnir.ops.smooth import sigmoid
 from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, X, fold
 from cnnir.scalar.primitives import PRIMITIVES, Primitive
 from cnnir.scalar.typed import fold_typed
@@ -15,7 +15,7 @@ Emit = Callable[[Builder, Sequence[str], str], str]
 
 _SAME: Mapping[str, str] = {
     "equal": "Equal", "less": "Less", "less_equal": "LessOrEqual", "greater": "Greater", "greater_equal": "GreaterOrEqual",
-    "and": "And", "or": "Or", "xor": "Xor", "not": "Not", "where": "Where", "pow": "Pow",
+    "and": "And", "or": "Or", "xor": "Xor", "not": "Not", "where": "Where", "pow": "Pow", "softplus": "Softplus",
     "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "max": "Max", "min": "Min",
     "neg": "Neg", "abs": "Abs", "sign": "Sign", "floor": "Floor", "ceil": "Ceil", "round": "Round", "sqrt": "Sqrt",
     "exp": "Exp", "log": "Log", "tanh": "Tanh", "erf": "Erf", "sin": "Sin", "cos": "Cos", "tan": "Tan", "asin": "Asin",
@@ -89,7 +89,7 @@ def _idiom(operator: str, arity: int = 1) -> Primitive:
 
 
 _CLIP = _idiom("Clip", 3)
-_TEMPLATES: Sequence[tuple[Expr, Primitive]] = ((sigmoid(X), _idiom("Sigmoid")), (softplus(X), _idiom("Softplus")))
+_TEMPLATES: Sequence[tuple[Expr, Primitive]] = ((sigmoid(X), _idiom("Sigmoid")),)
 _IDIOMS: Mapping[str, str] = {p.name: p.name.removeprefix("onnx.") for p in (_CLIP, *(p for _, p in _TEMPLATES))}
 
 

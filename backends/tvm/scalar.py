@@ -48,6 +48,22 @@ def _quotient(kind: str) -> Builder:
     return divide
 
 
+def _softplus(functions: Mapping[str, Builder], dtype: str) -> Builder:
+    """log(1 + exp(x)), which is never below x; far enough to the right it is x, before exp overflows.
+
+    A maximum of two that never decrease never decreases either, whatever the library rounds to at the limit. 16-bit
+    numbers go through float32 and back.
+    """
+    limit, wide = (40.0, dtype) if dtype == "float64" else (20.0, "float32")
+
+    def build(x: PrimExpr) -> PrimExpr:
+        own = x if dtype == wide else tirx.Cast(wide, x)
+        found = tirx.Max(own, functions["log1p"](functions["exp"](tirx.Min(own, tirx.const(limit, wide)))))
+        return found if dtype == wide else tirx.Cast(dtype, found)
+
+    return build
+
+
 def _chosen(condition: PrimExpr, a: PrimExpr, b: PrimExpr) -> PrimExpr:
     return tirx.Select(condition, a, b)
 
@@ -115,7 +131,8 @@ def builders(kind: str, dtype: str) -> Mapping[str, Builder]:
         return _WHOLE
     functions = INTRINSICS if kind == "llvm" and dtype == "float32" else {name: _c_function(name) for name in INTRINSICS}
     remainder = _c_function("fmod")
-    further = {"pow": _c_function("pow"), "fmod": remainder, "mod": _modulo(remainder), "div": _quotient(kind)}
+    modulo = {"fmod": remainder, "mod": _modulo(remainder)}
+    further = {"softplus": _softplus(functions, dtype), "pow": _c_function("pow"), "div": _quotient(kind), **modulo}
     return {**functions, **_ARITHMETIC, **further}
 
 

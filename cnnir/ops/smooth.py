@@ -23,11 +23,8 @@ def sigmoid(x: Expr) -> Expr:
 
 
 def softplus(x: Expr) -> Expr:
-    """log(1 + exp(x)), which is never below x, and above 20 is x: exp would overflow later, and float32 sees no difference.
-
-    A maximum of two that never decrease never decreases either, whatever the library rounds to at 20.
-    """
-    return apply("max", x, apply("log1p", apply("exp", apply("min", x, 20))))
+    """log(1 + exp(x)), a primitive: where exp overflows, and where x is all that is left of it, depends on the dtype."""
+    return apply("softplus", x)
 
 
 @dataclass(frozen=True)

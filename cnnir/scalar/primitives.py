@@ -97,6 +97,10 @@ def _erf(x: Array) -> Array:
     return np.array(flat).reshape(np.shape(x))
 
 
+def _softplus(x: Array) -> Array:
+    return np.logaddexp(x, 0)
+
+
 _HUGE = math.nextafter(math.inf, 0)  # outside (-_HUGE, _HUGE) only infinities
 
 
@@ -129,6 +133,7 @@ def _declare() -> Mapping[str, Primitive]:
     library = {
         "exp": (np.exp, _rising(image=(0, math.inf))), "expm1": (np.expm1, _rising(image=(-1, math.inf))),
         "log": (np.log, _rising(lo=0)), "log1p": (np.log1p, _rising(lo=-1)),
+        "softplus": (_softplus, _rising(image=(0, math.inf))),
         "tanh": (np.tanh, _rising(image=(-1, 1))), "erf": (_erf, _rising(image=(-1, 1))),
         "sin": (np.sin, _wave(Piece(-quarter, quarter, 1))),
         "cos": (np.cos, _wave(Piece(-half, 0, 1), Piece(0, half, -1))),
