@@ -70,7 +70,7 @@ _OPS = {
     "C0216": _fix("an argument is given twice", "Once by position and once by name, or twice by name.", "x -> conv(8, 3, kernel=3)", "x -> conv(8, kernel=3)"),
     "C0218": Code("no such element type", "Element types are f16, f32, f64, bf16, i8 to i64, u8 to u64 and bool.", _network("x -> relu", "float[1, 8]"), _network("x -> relu", "f32[1, 8]")),
     "C0219": _fix("not an activation", "The body of an activation is one expression over its parameter: no weights, nothing that looks at neighbours.", "x -> f", "x -> f", _F + "maxpool(x)\n", _F + "max(x, 0)\n"),
-    "C0220": _fix("not supported yet", "The language has a place for this, the compiler has not.", "x + x", "add(x, x)"),
+    "C0220": _fix("not supported yet", "The language has a place for this, the compiler has not.", "x -> f", "x -> f", _F.replace("x", "x, y") + "x + y\n", _F + "x + x\n"),
     "C0222": Code("sizes that are not known", "An input has a symbolic size, such as the `N` of `f32[N, 8]`, and no shape was given that says what it is.", "network n(x: f32[N, 8]) { x -> relu }\n", "network n(x: f32[1, 8]) { x -> relu }\n"),
     "C0223": Code("a shape that does not fit its input", "A given shape has as many sizes as the input, agrees with its numbers, and gives one symbol one size."),
     "C0221": _fix("outputs and names do not match", "A layer of several outputs gives each its own name, and only then can one be used.", "x -> split(2) -> relu", "a, b = x -> split(2)\n    b -> relu"),

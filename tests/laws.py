@@ -120,14 +120,15 @@ def answers_stay(graph: Graph) -> int:
 def stays_in_range(graph: Graph) -> None:
     """What is computed from finite data is typed as inferred and lies in the range that the facts give it."""
     known = evaluable(graph)
-    known.results = {f"{v.layer} {v.slot}": v for layer in known.layers() for v in known.values(layer.name)}
+    everything = {f"{v.layer} {v.slot}": v for layer in known.layers() for v in known.values(layer.name)}
+    known.results = everything
     ranges = Ranges(known)
     for feed in itertools.islice(feeds(graph), MOST_FEEDS):
         with np.errstate(all="ignore"):
-            found = cnnir.evaluate(known, feed) if known.results else {}
+            found = cnnir.evaluate(known, feed) if everything else {}
         wide = {name: array.astype(np.float64) for name, array in found.items()}
         finite = all(np.isfinite(array).all() for array in wide.values())
-        for name, value in known.results.items():
+        for name, value in everything.items():
             assert (found[name].shape, found[name].dtype) == (known.type(value).shape, known.type(value).numpy), name
             if known.type(value).is_float and finite:
                 _inside(ranges, value, wide[name], dumps(graph))

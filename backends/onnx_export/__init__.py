@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnir.diagnostics import CnnirError, Diagnostic, OpError
+from cnnir.ir.expand import expanded
 from cnnir.ir.graph import Graph, Layer, Value
 from cnnir.ops.tensor import Input
 from cnnir.types import numpy_dtype
@@ -71,6 +72,9 @@ def _build(graph: Graph) -> Builder:
     except ImportError as error:
         help = "pip install 'cnnir[peers]'"
         raise CnnirError(Diagnostic("C0703", "writing ONNX needs the package `onnx`", help=help), exit_code=3) from error
+    from .layers import has_rule
+
+    graph = expanded(graph, lambda op: not has_rule(op))
     build = Builder(graph)
     for name in graph.inputs:
         build.bind(Value(name), build.unique(name))

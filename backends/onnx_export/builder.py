@@ -38,7 +38,7 @@ def accepts(operator: str, dtype: str) -> bool:
     """Whether the ONNX operator is defined for elements of a cnnir dtype."""
     schema = defs.get_schema(operator, OPSET)
     result = schema.outputs[0]
-    formal = schema.inputs[0] if result.types == {"tensor(bool)"} else result  # a comparison
+    formal = schema.inputs[0] if len(result.types) == 1 else result  # truth values of a comparison, places of an extreme
     name = helper.tensor_dtype_to_string(ELEMENT_TYPES[dtype]).removeprefix("TensorProto.").lower()
     return f"tensor({name})" in formal.types
 
@@ -134,6 +134,10 @@ class Builder:
     def begin(self, layer: Layer) -> None:
         """Name the nodes that follow after `layer`."""
         self._layer = layer
+
+    def element(self, dtype: str) -> int:
+        """ONNX's number of an element type."""
+        return ELEMENT_TYPES[dtype]
 
     def bind(self, value: Value, name: str) -> None:
         """Say which ONNX value carries a value of the network."""

@@ -49,7 +49,7 @@ DIRECT: Mapping[type[Elementwise], Callable[[Any], Call | None]] = {
     piecewise.Relu: lambda op: Call("Relu"),
     piecewise.Relu6: lambda op: _clip(0, 6),
     piecewise.Leaky: lambda op: Call("LeakyRelu", {"alpha": op.a}),
-    piecewise.PRelu: lambda op: Call("PRelu", roles=("slope",), broadcast=True),
+    piecewise.PRelu: lambda op: None if op.per == "input" else Call("PRelu", roles=("slope",), broadcast=True),
     piecewise.Clip: lambda op: _clip(op.lo, op.hi),
     piecewise.HardTanh: lambda op: _clip(op.lo, op.hi),
     piecewise.HardSigmoid: lambda op: Call("HardSigmoid", {"alpha": op.a, "beta": op.b}),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from cnnir.ops.smooth import sigmoid, softplus
+from cnnir.ops.smooth import sigmoid
 from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, X, fold
 from cnnir.scalar.primitives import PRIMITIVES, Primitive
+from cnnir.scalar.typed import fold_typed
 
 from .builder import Builder, unsupported
 
 Emit = Callable[[Builder, Sequence[str], str], str]
 
 _SAME: Mapping[str, str] = {
+    "equal": "Equal", "less": "Less", "less_equal": "LessOrEqual", "greater": "Greater", "greater_equal": "GreaterOrEqual",
+    "and": "And", "or": "Or", "xor": "Xor", "not": "Not", "where": "Where", "pow": "Pow", "softplus": "Softplus",
     "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "max": "Max", "min": "Min",
     "neg": "Neg", "abs": "Abs", "sign": "Sign", "floor": "Floor", "ceil": "Ceil", "round": "Round", "sqrt": "Sqrt",
     "exp": "Exp", "log": "Log", "tanh": "Tanh", "erf": "Erf", "sin": "Sin", "cos": "Cos", "tan": "Tan", "asin": "Asin",
@@ -33,6 +36,21 @@ def _select(build: Builder, args: Sequence[str], dtype: str) -> str:
 
 def _square(build: Builder, args: Sequence[str], dtype: str) -> str:
     return build.node("Mul", [args[0], args[0]], dtype)
+
+
+def _not_equal(build: Builder, args: Sequence[str], dtype: str) -> str:
+    return build.node("Not", [build.node("Equal", args, dtype)], "bool")
+
+
+def _modulo(build: Builder, args: Sequence[str], dtype: str) -> str:
+    """ONNX has it for integers only; of floats it is fmod, moved to the sign of the divisor. Divisors are taken not to be 0."""
+    if not dtype.startswith(("f", "b")):
+        return build.node("Mod", args, dtype)
+    rest, zero = build.node("Mod", args, dtype, fmod=1), build.scalar(0, dtype)
+    wrong = build.node(
+        "Less", [build.node("Mul", [build.node("Sign", [rest], dtype), build.node("Sign", [args[1]], dtype)], dtype), zero], dtype
+    )
+    return build.node("Where", [wrong, build.node("Add", [rest, args[1]], dtype), rest], dtype)
 
 
 def _expm1(build: Builder, args: Sequence[str], dtype: str) -> str:
@@ -57,7 +75,9 @@ def _log1p(build: Builder, args: Sequence[str], dtype: str) -> str:
 
 _PRIMITIVES: Mapping[str, Emit] = {
     **{name: _plain(operator) for name, operator in _SAME.items()},
-    "select": _select, "square": _square, "expm1": _expm1, "log1p": _log1p,
+    "select": _select, "square": _square, "mod": _modulo, "not_equal": _not_equal,
+    "fmod": lambda build, args, dtype: build.node("Mod", args, dtype, fmod=1),
+    "expm1": _expm1, "log1p": _log1p,
 }  # fmt: skip
 
 
@@ -69,7 +89,7 @@ def _idiom(operator: str, arity: int = 1) -> Primitive:
 
 
 _CLIP = _idiom("Clip", 3)
-_TEMPLATES: Sequence[tuple[Expr, Primitive]] = ((sigmoid(X), _idiom("Sigmoid")), (softplus(X), _idiom("Softplus")))
+_TEMPLATES: Sequence[tuple[Expr, Primitive]] = ((sigmoid(X), _idiom("Sigmoid")),)
 _IDIOMS: Mapping[str, str] = {p.name: p.name.removeprefix("onnx.") for p in (_CLIP, *(p for _, p in _TEMPLATES))}
 
 
@@ -100,13 +120,13 @@ def _recognise(primitive: Primitive, args: Sequence[Expr]) -> Expr:
     return whole
 
 
-def emit(build: Builder, formula: Expr, variables: Sequence[str], coefficients: Callable[[str], str], dtype: str) -> str:
-    """Write a formula over `variables` as nodes and return the name of its value, which may be a variable's.
+def emit(build: Builder, formula: Expr, variables: Sequence[str], coefficients: Callable[[str], str], dtypes: Sequence[str]) -> str:
+    """Write a formula over `variables` of these dtypes as nodes and return the name of its value, which may be a variable's.
 
     `coefficients` gives the ONNX value of a role, shaped to broadcast.
     """
 
-    def leaf(expr: Expr) -> str:
+    def leaf(expr: Expr, dtype: str) -> str:
         if isinstance(expr, Var):
             return variables[expr.index]
         if isinstance(expr, Const):
@@ -114,11 +134,13 @@ def emit(build: Builder, formula: Expr, variables: Sequence[str], coefficients: 
         assert isinstance(expr, Param)
         return coefficients(expr.role)
 
-    def node(primitive: Primitive, args: Sequence[str]) -> str:
+    def node(primitive: Primitive, args: Sequence[str], dtype: str) -> str:
+        if primitive.converts and primitive.to:
+            return build.node("Cast", args, primitive.to, to=build.element(primitive.to))
         if primitive.name in _IDIOMS:
             return build.node(_IDIOMS[primitive.name], args, dtype)
         if primitive.name not in _PRIMITIVES:
             unsupported(f"no ONNX operator computes `{primitive.name}`")
         return _PRIMITIVES[primitive.name](build, args, dtype)
 
-    return fold(fold(formula, lambda expr: expr, _recognise), leaf, node)
+    return fold_typed(fold(formula, lambda expr: expr, _recognise), dtypes, leaf, node).value

@@ -17,7 +17,7 @@ from cnnir.ops.tensor import Concat, Flatten, Lrn, Softmax
 from cnnir.scalar.expr import Param, Var, leaves
 from cnnir.types import TensorType
 
-from . import direct, formula, pools
+from . import direct, formula, pools, shapes
 from .builder import Array, Builder
 
 Rule = Callable[[Builder, Layer, Sequence[str], Sequence[TensorType]], str]
@@ -99,7 +99,7 @@ def _elementwise(build: Builder, layer: Layer, data: Sequence[str], types: Seque
             else:
                 names[role] = build.array(shaped, t.dtype, f"{layer.name}.{role}")
 
-    value = formula.emit(build, body, data, names.__getitem__, t.dtype)
+    value = formula.emit(build, body, data, names.__getitem__, [i.dtype for i in types])
     shapes = [types[leaf.index].shape for leaf in leaves(body) if isinstance(leaf, Var)]
     shapes += [coefficients[leaf.role].shape for leaf in leaves(body) if isinstance(leaf, Param)]
     if np.broadcast_shapes(*shapes) != t.shape:  # the formula does not read all its inputs
@@ -107,9 +107,14 @@ def _elementwise(build: Builder, layer: Layer, data: Sequence[str], types: Seque
     return value
 
 
+def has_rule(op: Op) -> bool:
+    """Whether an op is written as it is; others are written out as the layers that they say they are made of."""
+    return type(op) in STRUCTURAL or type(op) in shapes.RULES or type(op).expand is Op.expand
+
+
 def write(build: Builder, layer: Layer, data: Sequence[str], types: Sequence[TensorType]) -> str:
     """Add the nodes of a layer and return the name of its value; raises OpError where ONNX cannot say it."""
-    rule = STRUCTURAL.get(type(layer.op))
+    rule = STRUCTURAL.get(type(layer.op)) or shapes.RULES.get(type(layer.op))
     if rule is not None:
         return rule(build, layer, data, types)
     if isinstance(layer.op, Pooling):

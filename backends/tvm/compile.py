@@ -14,6 +14,7 @@ from tvm.target import codegen
 
 from cnnir.diagnostics import CnnirError, Diagnostic
 from cnnir.files import cannot_write
+from cnnir.ir.expand import expanded
 from cnnir.ir.graph import Graph
 from cnnir.ir.limits import refuse_too_large
 from cnnir.work import activation_evaluations, macs
@@ -26,6 +27,7 @@ from .cuda_program import CUBIN, PTX, SOURCE
 from .cuda_toolchain import CompiledCuda, CudaError, ToolchainMissing, require_toolchain
 from .manifest import Manifest, Work
 from .module import relax_module
+from .plain import has_own_rule
 from .plan import Plan
 from .planner import plan
 from .program import Program
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 def lower(graph: Graph, spec: TargetSpec, fusion: Fusion = "full") -> tuple[Plan, tvm.IRModule, Any]:
     """The plan, the Relax module and the TVM target of a network; raises CnnirError for one too large."""
     refuse_too_large(graph)
-    graph = narrow_concats(graph)
+    graph = narrow_concats(expanded(graph, lambda op: not has_own_rule(op)))
     if spec.kind == "cuda":
         found = plan(graph, "cuda", 1, fusion)
         return found, relax_module(found), None

@@ -56,6 +56,11 @@ def has_rule(op: Op) -> bool:
     return compute.dispatch(type(op)) is not compute.dispatch(Op)
 
 
+def has_own_rule(op: Op) -> bool:
+    """Whether kernels are made of this op as it is: a rule of its own counts, and one of a class that cannot be written out."""
+    return type(op) in compute.registry or (type(op).expand is Op.expand)
+
+
 def _start(reduce: str, dtype: str) -> PrimExpr:
     return literal(start_value(reduce, numpy_of(dtype)), dtype)  # type: ignore[arg-type]  # the caller's `reduce` is a Reduce
 

@@ -15,7 +15,7 @@ from cnnir.ops.base import Op
 from cnnir.ops.elementwise import Elementwise, align
 from cnnir.ops.pooling import Pooling
 
-from . import plain_shapes  # noqa: F401 - registers its rules
+from . import plain_reductions, plain_shapes  # noqa: F401 - they register their rules
 from .context import Context, step_keys
 from .cuda_build import THREAD_PER_OUTPUT
 from .kernels.function import OPAQUE

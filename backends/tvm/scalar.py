@@ -48,7 +48,49 @@ def _quotient(kind: str) -> Builder:
     return divide
 
 
+def _softplus(functions: Mapping[str, Builder], dtype: str) -> Builder:
+    """log(1 + exp(x)), which is never below x; far enough to the right it is x, before exp overflows.
+
+    A maximum of two that never decrease never decreases either, whatever the library rounds to at the limit. 16-bit
+    numbers go through float32 and back.
+    """
+    limit, wide = (40.0, dtype) if dtype == "float64" else (20.0, "float32")
+
+    def build(x: PrimExpr) -> PrimExpr:
+        own = x if dtype == wide else tirx.Cast(wide, x)
+        found = tirx.Max(own, functions["log1p"](functions["exp"](tirx.Min(own, tirx.const(limit, wide)))))
+        return found if dtype == wide else tirx.Cast(dtype, found)
+
+    return build
+
+
+def _chosen(condition: PrimExpr, a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    return tirx.Select(condition, a, b)
+
+
+def _whole_modulo(a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    """With the sign of b. By 0 it is 0; by -1 too, but the machine traps at the least number."""
+    safe = tirx.Select(tirx.any(b == 0, b == -1) if str(b.ty.dtype).startswith("i") else b == 0, tirx.const(1, b.ty.dtype), b)
+    return tirx.floormod(a, safe)
+
+
+def _modulo(remainder: Builder) -> Builder:
+    """With the sign of b, from the remainder that has the sign of a."""
+
+    def modulo(a: PrimExpr, b: PrimExpr) -> PrimExpr:
+        rest, zero = remainder(a, b), tirx.const(0, a.ty.dtype)
+        return tirx.Select(tirx.Select(b < zero, rest > zero, rest < zero), tirx.Add(rest, b), rest)
+
+    return modulo
+
+
+_LOGIC: Mapping[str, Builder] = {
+    "equal": tirx.EQ, "not_equal": tirx.NE, "less": tirx.LT, "less_equal": tirx.LE, "greater": tirx.GT, "greater_equal": tirx.GE,
+    "and": tirx.And, "or": tirx.Or, "xor": lambda a, b: tirx.Or(tirx.And(a, tirx.Not(b)), tirx.And(tirx.Not(a), b)), "not": tirx.Not,
+    "where": _chosen,
+}  # fmt: skip
 _ARITHMETIC: Mapping[str, Builder] = {
+    **_LOGIC,
     "add": tirx.Add,  # the node, not Python's operator: that one folds x * 0, and the kernel would lose its operand
     "sub": tirx.Sub,
     "mul": tirx.Mul,
@@ -63,9 +105,10 @@ _ARITHMETIC: Mapping[str, Builder] = {
 _WHOLE: Mapping[str, Builder] = {
     **_ARITHMETIC,
     "neg": lambda x: tirx.Sub(tirx.const(0, x.ty.dtype), x),
+    "mod": _whole_modulo,
     "abs": lambda x: x if str(x.ty.dtype).startswith("u") else tirx.Select(x < 0, tirx.Sub(tirx.const(0, x.ty.dtype), x), x),
 }
-"""Primitives of integers."""
+"""Primitives of integers and truth values."""
 _EXACT = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "round": "rint"}
 """Primitives that are one correctly rounded function of C in any precision: cnnir's name -> C's."""
 
@@ -73,22 +116,24 @@ _EXACT = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "roun
 def _c_function(name: str) -> Builder:
     """The precise C function, `expf` or `exp`, one element at a time; 16-bit numbers go through float32 and back."""
 
-    def call(x: PrimExpr) -> PrimExpr:
-        dtype, stem = str(x.ty.dtype), _EXACT.get(name, name)
+    def call(*args: PrimExpr) -> PrimExpr:
+        dtype, stem = str(args[0].ty.dtype), _EXACT.get(name, name)
         if dtype in ("float32", "float64"):
-            return tirx.call_pure_extern(dtype, stem + ("f" if dtype == "float32" else ""), x)
-        return tirx.Cast(dtype, tirx.call_pure_extern("float32", stem + "f", tirx.Cast("float32", x)))
+            return tirx.call_pure_extern(dtype, stem + ("f" if dtype == "float32" else ""), *args)
+        return tirx.Cast(dtype, tirx.call_pure_extern("float32", stem + "f", *(tirx.Cast("float32", x) for x in args)))
 
     return call
 
 
 def builders(kind: str, dtype: str) -> Mapping[str, Builder]:
     """Primitive name -> TIR builder: our vector functions and LLVM's for float32 on `llvm`, C functions for all else."""
-    if dtype.startswith(("int", "uint")):
+    if dtype.startswith(("int", "uint", "bool")):
         return _WHOLE
-    if kind == "llvm" and dtype == "float32":
-        return {**INTRINSICS, **_ARITHMETIC, "div": _quotient(kind)}
-    return {**{name: _c_function(name) for name in INTRINSICS}, **_ARITHMETIC, "div": _quotient(kind)}
+    functions = INTRINSICS if kind == "llvm" and dtype == "float32" else {name: _c_function(name) for name in INTRINSICS}
+    remainder = _c_function("fmod")
+    modulo = {"fmod": remainder, "mod": _modulo(remainder)}
+    further = {"softplus": _softplus(functions, dtype), "pow": _c_function("pow"), "div": _quotient(kind), **modulo}
+    return {**functions, **_ARITHMETIC, **further}
 
 
 def numpy_of(dtype: str) -> np.dtype[Any]:
@@ -116,7 +161,7 @@ def build(expr: Expr, variables: Sequence[PrimExpr], coefficients: Mapping[str, 
         raise TypeError(f"no TIR for {expression!r}")
 
     def node(primitive: Primitive, args: Sequence[PrimExpr], dtype: str) -> PrimExpr:
-        if primitive.to is not None:
+        if primitive.converts and primitive.to:
             return converted(args[0], primitive.to)
         return builders(kind, str(numpy_dtype(dtype)))[primitive.name](*args)
 

@@ -190,7 +190,7 @@ class Analysis:
         """Facts of a primitive that computes in `dtype`; none where integers may wrap around."""
         of = precision(dtype)
         fact = apply(primitive, args, of)
-        if primitive.to is not None and not fits(args[0].range, primitive.to):
+        if primitive.converts and primitive.to and not fits(args[0].range, primitive.to):
             self.wraps[primitive.name] = primitive.to
         if primitive.to is None and not primitive.selects and not of.holds(fact.range.lo, fact.range.hi):
             self.wraps[primitive.name] = dtype

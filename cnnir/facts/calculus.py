@@ -15,6 +15,7 @@ from cnnir.scalar.expr import Apply, Const, Expr, leaves
 
 from .bisection import Bisection
 from .interval import Interval
+from .jet import differentiable
 from .lattice import UNKNOWN, Direction
 from .precision import Precision
 from .violation import Exact, bound
@@ -39,7 +40,7 @@ class Study:
 
 def study(expr: Expr, domain: Interval, precision: Precision, coefficients: Mapping[str, Interval], exact: Exact) -> Study | None:
     """The study of `expr` for x in the domain; None where nothing was found."""
-    if domain.is_point or domain.has_infinity or _size(expr) > NODES:
+    if domain.is_point or domain.has_infinity or _size(expr) > NODES or not differentiable(expr):
         return None
     known = tuple(sorted(coefficients.items()))
     best: Study | None = None

@@ -87,6 +87,17 @@ def _log1p(y: Enclosure) -> Local:
     return Local(inside.rising(np.log1p), slope, -slope.square(), y.lo > -1)
 
 
+def _softplus(y: Enclosure) -> Local:
+    """log(1 + exp(y)), whose slope is the logistic function s and whose curvature s (1 - s) falls away from 0."""
+    slope = y.rising(lambda v: 1 / (1 + np.exp(-v)), 0.0, 1.0)
+
+    def of(size: Array) -> Array:
+        e = np.exp(-size)
+        return e / ((1 + e) * (1 + e))
+
+    return Local(y.rising(lambda v: np.logaddexp(v, 0), 0.0), slope, y.abs().falling(of, 0.0, 0.25), everywhere(y))
+
+
 def _sqrt(y: Enclosure) -> Local:
     inside = y.clipped(0.0, math.inf)
     value = inside.rising(np.sqrt, 0.0)
@@ -218,7 +229,8 @@ def _steps(of: Callable[[Array], Array]) -> Rule:
 
 RULES: Mapping[str, Rule] = {
     "neg": _neg, "abs": _abs, "floor": _steps(np.floor), "ceil": _steps(np.ceil), "round": _steps(np.rint), "sign": _steps(np.sign),
-    "exp": _exp, "expm1": _expm1, "log": _log, "log1p": _log1p, "tanh": _tanh, "erf": _erf, "sqrt": _sqrt, "square": _square,
+    "exp": _exp, "expm1": _expm1, "log": _log, "log1p": _log1p, "softplus": _softplus,
+    "tanh": _tanh, "erf": _erf, "sqrt": _sqrt, "square": _square,
     "sin": _sin, "cos": _cos, "tan": _tan, "asin": _asin, "acos": _acos, "atan": _atan, "sinh": _sinh, "cosh": _cosh,
     "asinh": _asinh, "acosh": _acosh, "atanh": _atanh,
 }  # fmt: skip
@@ -258,7 +270,7 @@ def _easing(y: Enclosure) -> Enclosure:
 
 ELASTICITIES: Mapping[str, Callable[[Enclosure], Enclosure]] = {
     "neg": lambda y: ONE, "abs": lambda y: ONE, "square": lambda y: TWO, "sqrt": lambda y: HALF,
-    "exp": lambda y: y, "expm1": _growing, "log1p": _easing,
+    "exp": lambda y: y, "expm1": _growing, "log1p": _easing, "softplus": lambda y: _easing(y.rising(np.exp, 0.0)) * y,
     "tanh": _settling(lambda v: 4 * v * np.exp(-2 * v) / -np.expm1(-4 * v)),
     "erf": _settling(lambda v: ROOT * v * np.exp(-v * v) / np.vectorize(math.erf, otypes=[float])(v)),
     "atan": _settling(lambda v: v / ((1 + v * v) * np.arctan(v))),

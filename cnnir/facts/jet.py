@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnir.scalar.expr import Apply, Const, Expr, Param, Var
+from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, nodes
 from cnnir.scalar.primitives import PRIMITIVES, Primitive
 
 from .derivatives import COMPLEMENTS, ELASTICITIES, ONE, RULES, TWO, everywhere
@@ -77,6 +77,12 @@ def _leaf(node: Expr, x: Enclosure, precision: Precision, coefficients: Mapping[
         value = between(known.lo, known.hi)
         return Jet(value, ZERO, ZERO, ZERO, sound & bool(np.isfinite(known.magnitude)) & (not known.nan))
     raise TypeError(f"no derivative of {node!r}")
+
+
+def differentiable(expr: Expr) -> bool:
+    """Whether there is a rule for every step of a formula; there is none for remainders and powers of two variables."""
+    known = {*RULES, *_BINARY, "max", "min", "select"}
+    return all(node.primitive.name in known for node in nodes(expr) if isinstance(node, Apply))
 
 
 def one_plus(node: Apply) -> Expr | None:

@@ -32,12 +32,16 @@ def _exp(x: Array, precision: Precision) -> Array:
     return np.where(x < math.log(precision.tiny) - math.log(PART) - 1e-9, 0.0, overflown)
 
 
+def _softplus(x: Array, precision: Precision) -> Array:
+    return np.where(x < math.log(precision.tiny) - math.log(PART) - 1e-9, 0.0, np.nan)
+
+
 def _expm1(x: Array, precision: Precision) -> Array:
     return np.where(np.exp(x) * (1 + 1e-9) <= precision.unit / PART, -1.0, np.nan)
 
 
 LIMITS: Mapping[str, Callable[[Array, Precision], Array]] = {
-    "tanh": _two_sided(lambda x: 2 * np.exp(-2 * x)), "erf": _two_sided(erfc), "exp": _exp, "expm1": _expm1,
+    "tanh": _two_sided(lambda x: 2 * np.exp(-2 * x)), "erf": _two_sided(erfc), "exp": _exp, "expm1": _expm1, "softplus": _softplus,
 }  # fmt: skip
 """Primitive -> the limit that it returns at x, or NaN where it need not."""
 

@@ -28,14 +28,18 @@ _WAYS = {1: UP, 0: CONSTANT, -1: DOWN}
 
 def apply(primitive: Primitive, args: Sequence[Fact], precision: Precision) -> Fact:
     """Facts of `primitive` applied to arguments with these facts (`select` has a rule of its own)."""
-    if primitive.to is not None:
+    if primitive.converts and primitive.to:
         return converted(args[0], primitive.to)
+    if primitive.name == "where":
+        return nothing(args[1].range.hull(args[2].range))
+    if primitive.to is not None:
+        return nothing(Interval(0.0, 1.0))  # a truth value
     if primitive.arity == 1:
         return unary(primitive, args[0], precision)
     a, b = args
     if a is b and primitive.name in _ALIKE:
         return _ALIKE[primitive.name](a, precision)
-    return _settling(_BINARY[primitive.name](primitive, a, b, precision))
+    return _settling(_BINARY.get(primitive.name, _anything)(primitive, a, b, precision))
 
 
 def _settling(fact: Fact) -> Fact:
@@ -232,8 +236,25 @@ def _chosen(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fac
     return replace(fact, range=replace(fact.range, minus_zero=minus))
 
 
+def _anything(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
+    """A primitive without a rule: no direction, any value."""
+    del primitive, a, b, precision
+    return nothing(Interval(-math.inf, math.inf, True, True))
+
+
+def _power(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
+    """x^c for x >= 0 rises where c >= 0 and falls where c <= 0; nothing is said of negative x, nor of a power that varies."""
+    positive = a.range.lo > 0 or (a.range.lo == 0 and not a.range.minus_zero)
+    if not (positive and b.range.is_point and b.direction.is_constant) or a.range.nan:
+        return _anything(primitive, a, b, precision)
+    fact = combine(primitive, a, b, precision, (1 if b.range.lo >= 0 else -1, 0))
+    grade = max(fact.grade, Grade.C if precision.sweepable else Grade.U)
+    found = replace(fact.range.widened(precision, LIBRARY_STEPS).clipped(0.0, math.inf), nan=fact.range.nan)
+    return replace(fact, range=found, grade=grade, bound=fact.bound if precision.sweepable else None)
+
+
 _BINARY: Mapping[str, Callable[[Primitive, Fact, Fact, Precision], Fact]] = {
-    "add": _sum, "sub": _sum, "mul": _product, "div": _quotient, "max": _chosen, "min": _chosen,
+    "add": _sum, "sub": _sum, "mul": _product, "div": _quotient, "max": _chosen, "min": _chosen, "pow": _power,
 }  # fmt: skip
 
 

@@ -84,6 +84,29 @@ class Maximum(Binary):
 
 
 @dataclass(frozen=True)
+class Power(Binary):
+    """a to the power of b; NaN for a negative a and a b that is not whole."""
+
+    name: ClassVar[str] = "pow"
+    floating: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class Modulo(Binary):
+    """What is left of a divided by b, with the sign of b (ONNX Mod of integers); 0 where an integer b is 0."""
+
+    name: ClassVar[str] = "mod"
+
+
+@dataclass(frozen=True)
+class FloatModulo(Binary):
+    """What is left of a divided by b, with the sign of a (C's fmod)."""
+
+    name: ClassVar[str] = "fmod"
+    floating: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
 class Neg(Elementwise):
     """-x."""
 

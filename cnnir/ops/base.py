@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Array = np.ndarray[Any, Any]
+Value = Any
+"""A value of a graph, of which an op only knows that it can be handed on."""
+Emit = Callable[..., Value]
 Init = Literal["he", "around_one", "around_zero", "slope"]
 
 
@@ -116,6 +119,14 @@ class Op:
         if slot:
             raise NotImplementedError(type(self).__name__)
         return self
+
+    def expand(self, emit: Emit, data: Sequence[Value], types: Sequence[TensorType]) -> tuple[Value, ...] | None:
+        """The outputs as other layers make them, for a backend that has no rule of its own for this op; None where they do not.
+
+        `emit(op, *values, **weights)` adds a layer and gives its first output; `weights` are this op's roles by the layer's.
+        """
+        del emit, data, types
+        return None
 
     def without(self, absent: tuple[int, ...]) -> Op:
         """This op with the inputs of these slots left out; raises OpError where it needs them."""

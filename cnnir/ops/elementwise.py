@@ -56,6 +56,10 @@ class Elementwise(Op):
         if self.floating:
             require_float(self, inputs)
         require_numbers(self, inputs)
+        return (self.broadcast(inputs),)
+
+    def broadcast(self, inputs: Sequence[TensorType]) -> TensorType:
+        """The type of the output for inputs of one dtype, whatever it is."""
         first = inputs[0]
         for slot, t in enumerate(inputs):
             if t.dtype != first.dtype:
@@ -69,7 +73,7 @@ class Elementwise(Op):
             raise OpError("C0204", f"the inputs of `{self.name}` do not fit together: {shapes}", slot=len(inputs) - 1) from None
         if not first.is_float:
             self._check_constants(first)
-        return (first.with_shape(shape),)
+        return first.with_shape(shape)
 
     def _check_constants(self, data: TensorType) -> None:
         """Integer layers hold integers: 0.5 would become 0, and 300 does not fit a byte."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from cnnir.diagnostics import OpError
-from cnnir.scalar.expr import Expr, Operand, Param, X, apply
+from cnnir.scalar.expr import Expr, Operand, Param, Var, X, apply
 from cnnir.types import TensorType
 
 from .base import Parameter
@@ -54,16 +54,27 @@ class Leaky(Elementwise):
 
 @dataclass(frozen=True)
 class PRelu(Elementwise):
-    """x where x > 0, slope x elsewhere; one slope per channel, per tensor or per element."""
+    """x where x > 0, slope x elsewhere; one slope per channel, per tensor or per element, or a second input (`per=input`)."""
 
     name: ClassVar[str] = "prelu"
-    per: Literal["channel", "tensor", "element"] = "channel"
+    inputs: ClassVar[tuple[int, int]] = (1, 2)
+    per: Literal["channel", "tensor", "element", "input"] = "channel"
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        wanted = 1 + (self.per == "input")
+        if len(inputs) != wanted:
+            raise OpError(
+                "C0201", f"`prelu` with per={self.per} takes {wanted} inputs, got {len(inputs)}", help="write `prelu(x, slope, per=input)`"
+            )
+        return super().infer(inputs)
 
     def parameters(self, inputs: Sequence[TensorType]) -> Mapping[str, Parameter]:
+        if self.per == "input":
+            return {}
         return {"slope": Parameter(coefficient_shape(self.per, inputs[0]), inputs[0].dtype, "slope")}
 
     def formula(self) -> Expr:
-        return apply("select", X, 0, X, Param("slope") * X)
+        return apply("select", X, 0, X, (Var(1) if self.per == "input" else Param("slope")) * X)
 
 
 def coefficient_shape(per: str, t: TensorType) -> tuple[int, ...]:

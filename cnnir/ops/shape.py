@@ -12,7 +12,7 @@ import numpy as np
 from cnnir.diagnostics import OpError
 from cnnir.types import TensorType
 
-from .base import VARIADIC, Array, Op, require
+from .base import VARIADIC, Array, Emit, Op, Value, require
 
 if TYPE_CHECKING:
     from cnnir.facts.interval import Interval
@@ -180,6 +180,9 @@ class Split(Rearrangement):
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         edges = self.edges(inputs[0].shape)
         return tuple(self.alone(slot, inputs).infer(inputs)[0] for slot in range(len(edges) - 1))
+
+    def expand(self, emit: Emit, data: Sequence[Value], types: Sequence[TensorType]) -> tuple[Value, ...]:
+        return tuple(emit(self.alone(slot, types), data[0]) for slot in range(len(self.edges(types[0].shape)) - 1))
 
     def alone(self, slot: int, inputs: Sequence[TensorType]) -> Slice:
         edges = self.edges(inputs[0].shape)

@@ -18,11 +18,8 @@ def sigmoid(x: Expr) -> Expr:
 
 
 def softplus(x: Expr) -> Expr:
-    """log(1 + exp(x)), which is never below x, and above 20 is x: exp would overflow later, and float32 sees no difference.
-
-    A maximum of two that never decrease never decreases either, whatever the library rounds to at 20.
-    """
-    return apply("max", x, apply("log1p", apply("exp", apply("min", x, 20))))
+    """log(1 + exp(x)), a primitive: where exp overflows, and where x is all that is left of it, depends on the dtype."""
+    return apply("softplus", x)
 
 
 @dataclass(frozen=True)
@@ -191,5 +188,12 @@ _FUNCTIONS = [
     "tanh", "exp", "expm1", "log", "log1p", "sqrt", "erf", "square", "sin", "cos", "tan",
     "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh",
 ]  # fmt: skip
+
+
+def primitive_op(name: str) -> Elementwise:
+    """The layer that is this function and nothing else, such as `exp`."""
+    return next(op for op in PRIMITIVE_OPS if op.name == name)()
+
+
 PRIMITIVE_OPS: tuple[type[Elementwise], ...] = tuple(_of_primitive(n, f"{n}(x).") for n in _FUNCTIONS)
 """One op per function that is a primitive of its own."""

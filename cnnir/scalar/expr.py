@@ -89,9 +89,9 @@ X = Var(0)
 
 def apply(name: str, *args: Operand) -> Expr:
     """The primitive called `name` applied to expressions or numbers; raises KeyError or ValueError (arity)."""
-    from .primitives import PRIMITIVES  # primitives use expressions in their own tests of facts
+    from .primitives import primitive as named  # primitives use expressions in their own tests of facts
 
-    primitive = PRIMITIVES[name]
+    primitive = named(name)
     if len(args) != primitive.arity:
         raise ValueError(f"{name} takes {primitive.arity} arguments, got {len(args)}")
     return Apply(primitive, tuple(a if isinstance(a, Expr) else Const(float(a)) for a in args))

@@ -68,6 +68,11 @@ class Primitive:
     to: str | None = None
     """The dtype of the result, where it is not that of the arguments."""
 
+    @property
+    def converts(self) -> bool:
+        """Whether it is the same number in another dtype."""
+        return self.to is not None and self.name == f"to_{self.to}"
+
     def evaluate(self, *args: Array) -> Array:
         """Elementwise value on arrays of one dtype; NaN and infinities as IEEE gives them."""
         with np.errstate(all="ignore"):
@@ -90,6 +95,10 @@ def _select(a: Array, b: Array, greater: Array, otherwise: Array) -> Array:
 def _erf(x: Array) -> Array:
     flat = [math.erf(v) for v in np.asarray(x).ravel().tolist()]
     return np.array(flat).reshape(np.shape(x))
+
+
+def _softplus(x: Array) -> Array:
+    return np.logaddexp(x, 0)
 
 
 _HUGE = math.nextafter(math.inf, 0)  # outside (-_HUGE, _HUGE) only infinities
@@ -124,6 +133,7 @@ def _declare() -> Mapping[str, Primitive]:
     library = {
         "exp": (np.exp, _rising(image=(0, math.inf))), "expm1": (np.expm1, _rising(image=(-1, math.inf))),
         "log": (np.log, _rising(lo=0)), "log1p": (np.log1p, _rising(lo=-1)),
+        "softplus": (_softplus, _rising(image=(0, math.inf))),
         "tanh": (np.tanh, _rising(image=(-1, 1))), "erf": (_erf, _rising(image=(-1, 1))),
         "sin": (np.sin, _wave(Piece(-quarter, quarter, 1))),
         "cos": (np.cos, _wave(Piece(-half, 0, 1), Piece(0, half, -1))),
@@ -139,6 +149,9 @@ def _declare() -> Mapping[str, Primitive]:
         Primitive("sign", 1, "exact", np.sign, _rising(image=(-1, 1)), selects=True),
         *(Primitive(n, 2, "correct", f) for n, f in arithmetic.items()),
         Primitive("div", 2, "correct", np.divide, separates_zeros=(1,)),
+        Primitive("pow", 2, "library", np.power, separates_zeros=(0,)),
+        Primitive("mod", 2, "correct", np.mod, separates_zeros=(1,)),
+        Primitive("fmod", 2, "exact", np.fmod, separates_zeros=(1,)),
         Primitive("sqrt", 1, "correct", np.sqrt, _rising(lo=0, image=(0, math.inf))),
         Primitive("square", 1, "correct", np.square, _bowl(0)),
         *(Primitive(n, 1, "library", f, shape) for n, (f, shape) in library.items()),
@@ -161,6 +174,23 @@ CONVERSIONS: Mapping[str, Primitive] = {to: _conversion(to) for to in DTYPES}
 """The number in another dtype, as `astype` of NumPy has it: rounded once to a float, cut towards 0 to an integer that holds it."""
 
 
+def _logic() -> Mapping[str, Primitive]:
+    comparisons = {
+        "equal": np.equal, "not_equal": np.not_equal, "less": np.less, "less_equal": np.less_equal, "greater": np.greater,
+        "greater_equal": np.greater_equal, "and": np.logical_and, "or": np.logical_or, "xor": np.logical_xor,
+    }  # fmt: skip
+    found = [Primitive(name, 2, "exact", function, selects=True, to="bool") for name, function in comparisons.items()]
+    negation = Primitive("not", 1, "exact", np.logical_not, selects=True, to="bool")
+    where = Primitive("where", 3, "exact", np.where, selects=True, compared=1)
+    return {p.name: p for p in (*found, negation, where)}
+
+
+LOGIC: Mapping[str, Primitive] = _logic()
+"""What makes truth values, and what chooses by one. Layers do; activations, which keep the dtype, do not."""
+
+_ALL = {p.name: p for p in (*PRIMITIVES.values(), *CONVERSIONS.values(), *LOGIC.values())}
+
+
 def primitive(name: str) -> Primitive:
-    """The primitive or conversion of this name; raises KeyError."""
-    return PRIMITIVES[name] if name in PRIMITIVES else next(p for p in CONVERSIONS.values() if p.name == name)
+    """The primitive of this name, of any kind; raises KeyError."""
+    return _ALL[name]

@@ -108,6 +108,8 @@ NAMED: tuple[Row, ...] = (
     Row(_of("tan"), "Tan", "tan", Interval(-1.5, 1.5)),
     Row(_of("cos"), "Cos", "cos", Interval(0.0, 3.0)),
     Row(arithmetic.Bias(), "Add", "", coefficients=(("bias", Interval(-1.0, 1.0)),)),
+    Row(arithmetic.Scale(), "Mul", "", coefficients=(("factor", Interval(0.5, 2.0)),)),
+    Row(arithmetic.Scale(), "Mul", "", coefficients=(("factor", Interval(-2.0, -0.5)),)),
     Row(
         arithmetic.BatchNorm(), "BatchNormalization", "BatchNorm",
         coefficients=(("multiplier", Interval(0.5, 2.0)), ("shift", Interval(-1.0, 1.0))),

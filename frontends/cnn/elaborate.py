@@ -14,6 +14,7 @@ from .arguments import Given, match
 from .declarations import declare_inputs
 from .definitions import choose, collect
 from .extent import Counter, Extent
+from .infix import Infix, has_tensor
 from .layers import Layers
 from .listed import Listed
 from .numbers import datum, literal, number
@@ -185,10 +186,8 @@ class Elaborator:
         if isinstance(node, ast.Chain):
             value: Value = yield self._tensor(node.head, scope)
             return (yield self._chain(node.steps, value, scope))
-        if isinstance(node, ast.Arithmetic):
-            raise refuse(
-                "C0220", "arithmetic signs between tensors are not supported yet", node.span, help="write `add(a, b)`, `mul(a, b)`, ..."
-            )
+        if isinstance(node, ast.Arithmetic | ast.Negative):
+            return ((yield Infix(self._layers, self._tensor, self._is_tensor).tensor(node, scope)),)
         raise refuse("C0214", "expected a tensor", node.span)
 
     def _chain(self, steps: Sequence[ast.Step], value: Value, scope: Scope) -> Task[Values]:
@@ -252,6 +251,8 @@ class Elaborator:
         return self._layers.add_opaque(node, inputs, given, scope)
 
     def _is_tensor(self, node: ast.Expression, scope: Scope) -> bool:
+        if isinstance(node, ast.Arithmetic | ast.Negative):
+            return has_tensor(node, scope, self._is_tensor)
         produced = isinstance(node, ast.Call | ast.Chain | ast.Piped | ast.OpaqueStep)
         return produced or (isinstance(node, ast.Name) and node.text in scope.values and not _is_word(node))
 

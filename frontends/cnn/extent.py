@@ -60,6 +60,11 @@ class Counter:
         if isinstance(node, ast.Chain):
             head: Extent = yield self._tensor(node.head, scope, above)
             return head.plus((yield self._chain(node.steps, scope, above)))
+        if isinstance(node, ast.Arithmetic | ast.Negative):
+            total = Extent()
+            for part in [node.operand] if isinstance(node, ast.Negative) else [node.first, *(operand for _, operand in node.rest)]:
+                total = total.plus((yield self._tensor(part, scope, above)))
+            return total
         return (yield self._call(node, scope, above)) if isinstance(node, ast.Call) else Extent()
 
     def _chain(self, steps: Sequence[ast.Step], scope: Scope, above: int) -> Task[Extent]:
@@ -86,7 +91,7 @@ class Counter:
     def _call(self, node: ast.Call, scope: Scope, above: int) -> Task[Extent]:
         total = Extent()
         for argument in node.arguments:
-            if isinstance(argument.value, ast.Call | ast.Chain):
+            if isinstance(argument.value, ast.Call | ast.Chain | ast.Arithmetic | ast.Negative):
                 total = total.plus((yield self._tensor(argument.value, scope, above)))
         name = node.name.text
         if name not in self._blocks:

@@ -101,7 +101,7 @@ def number(node: ast.Expression, scope: Scope) -> Task[int | float]:
     if isinstance(node, ast.Arithmetic):
         total: int | float = yield number(node.first, scope)
         for sign, operand in node.rest:
-            total = _bounded(_combine(sign, total, (yield number(operand, scope)), node.span), node.span)
+            total = combine(sign, total, (yield number(operand, scope)), node.span)
         return total
     if isinstance(node, ast.Number | ast.Name):
         word = literal(node, scope)
@@ -111,7 +111,12 @@ def number(node: ast.Expression, scope: Scope) -> Task[int | float]:
     raise refuse("C0214", "expected a number", node.span)
 
 
-def _combine(sign: str, a: float, b: float, span: Span) -> int | float:
+def combine(sign: str, a: float, b: float, span: Span) -> int | float:
+    """Two numbers with a sign between them; raises CnnirError for a division by zero, or a result that no number holds."""
+    return _bounded(_combined(sign, a, b, span), span)
+
+
+def _combined(sign: str, a: float, b: float, span: Span) -> int | float:
     if sign == "/":
         if b == 0:
             raise refuse("C0106", "division by zero", span)

@@ -157,3 +157,16 @@ def test_a_constant_beyond_the_dtype_is_infinite_there() -> None:
     feeds = {"x": np.zeros((1, 1, 2, 2), np.float32)}
     for outputs in (cnnir.evaluate(graph, feeds), cnnir.compile(graph, threads=1)(feeds)):
         assert outputs["output"].item() == np.inf
+
+
+@pytest.mark.parametrize("dtype", ["f16", "bf16", "f32", "f64"])
+def test_softplus_overflows_in_no_dtype(dtype: str) -> None:
+    """exp of 12 is infinite in f16, and softplus of 25 is not 25 in f64."""
+    graph = cnnir.parse(f"network n(x: {dtype}[1, 1, 16, 16]) {{ a = x -> softplus; b = x -> mish; c = x -> logsigmoid; return a, b, c }}")
+    x = np.linspace(-8, 60, 256).reshape(1, 1, 16, 16).astype(graph.inputs["x"].numpy)
+    wide = x.astype(np.float64)
+    real = {"a": np.logaddexp(wide, 0), "b": wide * np.tanh(np.logaddexp(wide, 0)), "c": -np.logaddexp(-wide, 0)}
+    tolerance = {"f16": 2e-3, "bf16": 2e-2, "f32": 5e-7, "f64": 1e-15}[dtype]
+    for found in (cnnir.evaluate(graph, {"x": x}), cnnir.compile(graph, threads=1)({"x": x})):
+        for name, wanted in real.items():
+            np.testing.assert_allclose(found[name].astype(np.float64), wanted, rtol=tolerance, atol=1e-7, err_msg=name)

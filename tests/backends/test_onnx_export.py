@@ -95,7 +95,7 @@ def all_default(cls: type[Op]) -> bool:
 
 
 VARIANTS: list[Op] = [
-    *(cls() for cls in OPS.values() if issubclass(cls, Elementwise) and cls.inputs == (1, 1) and all_default(cls)),
+    *(cls() for cls in OPS.values() if issubclass(cls, Elementwise) and cls.inputs == (1, 1) and all_default(cls) and cls.name != "not"),
     *(c(constant=v, reverse=r) for c in (ar.Add, ar.Sub, ar.Mul, ar.Div, ar.Minimum, ar.Maximum) for v, r in ((0.7, False), (1.5, True))),
     pw.Leaky(0.3), pw.Leaky(-0.5), pw.Leaky(2.0), pw.PRelu("tensor"), pw.PRelu("element"), pw.Clip(-0.5, 0.75), pw.Clip(-math.inf, 1),
     pw.Clip(0, math.inf), pw.Clip(-math.inf, math.inf), pw.HardSigmoid(0.2, 0.4), pw.Threshold(-0.5), pw.Shrink(0.5, 0.25),

@@ -15,7 +15,7 @@ from cnnir.facts.interval import Interval, unknown
 from cnnir.facts.lattice import name
 from cnnir.facts.oracle import contradiction
 from cnnir.facts.precision import precision
-from cnnir.ops import arithmetic, piecewise, smooth
+from cnnir.ops import arithmetic, logic, piecewise, smooth
 from cnnir.ops.base import Op
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.registry import OPS
@@ -28,7 +28,11 @@ F32 = precision("f32")
 def is_unary(op: type[Elementwise]) -> bool:
     """One data input, no weights: an op that can be made from its defaults."""
     needs = [p for p in inspect.signature(op).parameters.values() if p.default is p.empty]
-    return not needs and not issubclass(op, arithmetic.Binary) and not any(isinstance(v, Param) for v in leaves(op().formula()))
+    return (
+        not needs
+        and not issubclass(op, arithmetic.Binary | logic.Logic | logic.Where)
+        and not any(isinstance(v, Param) for v in leaves(op().formula()))
+    )
 
 
 UNARY: list[Elementwise] = [c() for c in OPS.values() if issubclass(c, Elementwise) and is_unary(c)]

@@ -11,7 +11,8 @@ from cnnir.diagnostics import OpError
 from cnnir.facts.fact import Grade, identity
 from cnnir.facts.interval import Interval
 from cnnir.facts.precision import precision
-from cnnir.ops import arithmetic, convert, piecewise, pooling, smooth
+from cnnir.ops import arithmetic, convert, logic, piecewise, pooling, smooth
+from cnnir.ops.activation import UserActivation
 from cnnir.ops.base import Op
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.registry import OPS
@@ -25,11 +26,14 @@ NO_DEFAULT: dict[str, Elementwise] = {
     "clip": piecewise.Clip(-1.0, 1.0), "add": arithmetic.Add(0.1), "sub": arithmetic.Sub(0.1, True), "mul": arithmetic.Mul(-1.7),
     "div": arithmetic.Div(3.0), "min": arithmetic.Minimum(0.5), "max": arithmetic.Maximum(0.5),
     "cast": convert.Cast("f16"), "quantize": convert.Quantize(0.1, 3),
+    "pow": arithmetic.Power(1.5), "mod": arithmetic.Modulo(0.3), "fmod": arithmetic.FloatModulo(0.3),
 }  # fmt: skip
 NAMED: dict[str, Elementwise] = {
     name: NO_DEFAULT.get(name) or op()
     for name, op in OPS.items()
-    if issubclass(op, Elementwise) and name not in ("activation", "dequantize") and op.inputs[0] == 1
+    if issubclass(op, Elementwise)
+    and op.inputs[0] == 1
+    and not issubclass(op, UserActivation | convert.Dequantize | logic.Comparison | logic.Logic | logic.Where)
 }
 VARIANTS: list[Elementwise] = [
     piecewise.Leaky(-0.3), piecewise.Threshold(-1.0), smooth.Celu(-2.0), smooth.Elu(-1.0), piecewise.Shrink(0.5, 0.7), smooth.Gelu("tanh"),
