@@ -93,7 +93,7 @@ def test_the_suite_passes_against_the_wheel(wheel: Path, tmp_path: Path) -> None
     print(f"installing {wheel.name} and its tests' needs in a fresh environment", flush=True)
     run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{wheel}[dev,cuda,onnx,peers]", cwd=tmp_path)
     away = tmp_path / "away"
-    for folder in ("tests", "examples"):
+    for folder in ("tests", "examples", "docs"):
         shutil.copytree(TREE / folder, away / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(TREE / "pyproject.toml", away)
     print(run(python.with_name("pytest"), "-q", "-n", "auto", "--maxprocesses", "4", cwd=away), flush=True)

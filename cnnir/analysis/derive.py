@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnnir.facts.analyse import Analysis, Coefficients
-from cnnir.facts.fact import Affine, Fact
-from cnnir.facts.lattice import compose
+from cnnir.facts.fact import Fact
 from cnnir.facts.precision import Precision
 from cnnir.ops.elementwise import Elementwise
 
@@ -23,16 +22,4 @@ def derived(op: Elementwise, arguments: Sequence[Fact], analysis: Analysis) -> F
     """
     if len(arguments) > 1:
         return analysis.several(op.formula(), arguments)
-    inner = arguments[0]
-    return _composed(analysis.on(op.formula(), inner.range), inner)
-
-
-def _composed(outer: Fact, inner: Fact) -> Fact:
-    unless_exact = inner.bound if outer.is_x else None
-    bound = outer.bound if inner.bound == 0 else unless_exact  # where f keeps order, what g breaks is all that is broken
-    direction = outer.direction if inner.is_x else compose(outer.direction, inner.direction)
-    linear = None
-    if outer.linear and inner.linear:
-        scale = outer.linear.scale
-        linear = Affine(scale * inner.linear.scale, scale * inner.linear.shift + outer.linear.shift)
-    return Fact(direction, outer.range, max(outer.grade, inner.grade), linear, bound, outer.is_x and inner.is_x)
+    return analysis.after(op.formula(), arguments[0])

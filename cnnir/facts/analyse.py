@@ -12,6 +12,7 @@ from cnnir.scalar.primitives import Primitive
 from cnnir.scalar.typed import argument_dtypes
 
 from .calculus import Study, study
+from .chain import composed, modulus, split
 from .fact import Fact, Grade, constant, identity, nothing, worst
 from .interval import Interval, unknown
 from .lattice import LEVEL, UNKNOWN, glue
@@ -60,9 +61,24 @@ class Analysis:
             return fact
         found = study(expr, domain, self.precision, self.coefficients, self._alone(expr))
         if found is None:
-            return fact
-        direction = found.direction.meet(fact.direction)
-        return replace(fact, direction=direction, grade=Grade.U, bound=found.bound, range=self._narrowed(expr, domain, fact.range, found))
+            return self._chained(expr, domain, fact)
+        narrowed = self._narrowed(expr, domain, fact.range, found)
+        return replace(fact, direction=found.direction, grade=Grade.U, bound=found.bound, range=narrowed)
+
+    def _chained(self, expr: Expr, domain: Interval, known: Fact) -> Fact:
+        """By the facts of h and g, where the formula is h(g(x))."""
+        parts = split(expr) if known.direction == UNKNOWN else None
+        if parts is None:
+            return known
+        found = self.after(parts[0], self._on(parts[1], domain))
+        return found if found.direction != UNKNOWN and not found.range.nan and found.bound is not None else known
+
+    def after(self, expr: Expr, inner: Fact) -> Fact:
+        """Facts of `expr` applied to a function of one variable with the facts `inner`."""
+        outer = self.on(expr, inner.range)
+        needed = not inner.is_x and inner.bound and outer.bound is not None and not outer.is_x
+        step = modulus(expr, inner.range, inner.bound, self.precision, self.coefficients) if needed and inner.bound else None
+        return composed(outer, inner, step)
 
     def _narrowed(self, expr: Expr, domain: Interval, known: Interval, found: Study) -> Interval:
         """The range, by the values at the ends and about the turning point, give or take the bound."""

@@ -44,8 +44,9 @@ def study(expr: Expr, domain: Interval, precision: Precision, coefficients: Mapp
         return None
     known = tuple(sorted(coefficients.items()))
     best: Study | None = None
-    everything = (-precision.max, precision.max)
-    for lo, hi in dict.fromkeys([everything, _rounder(domain, precision), (domain.lo, domain.hi)]):
+    asked = (domain.lo, domain.hi)
+    wider = [] if any(not c.is_point for c in coefficients.values()) else [(-precision.max, precision.max), _rounder(domain, precision)]
+    for lo, hi in dict.fromkeys([*wider, asked]):
         found = _studied(_Question(expr, lo, hi, precision, known, exact))
         if found is not None and (best is None or found.bound < best.bound):
             best = Study(found.direction.within(domain.lo, domain.hi), found.bound)

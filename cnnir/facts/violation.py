@@ -17,7 +17,7 @@ exact box right of t, then f rises from m on, f(x) <= f(M'), and m is not needed
     c(x) <= f(x) + e <= max(f(m'), f(M')) + e <= max(c(m'), c(M')) + 2 e <= max(c(m), c(M)) + 2 e.
 
 On x <= s and on x >= t the same holds with one side only, so where f rises, c(x) <= c(y) + 2 e for x <= y. A peak is
-a valley of -f.
+a valley of -f. Where f is flat, t < s, it both falls and rises from t to s, and exact is a box there only if c is constant on it.
 
 Boxes are exact by composition (`transfer`), or because numbers are far apart: where f' >= d > 0, two neighbours differ by
 d times their distance in f; if that is at least twice the error before the last rounding, they are in order before it,
@@ -106,7 +106,8 @@ class _Boxes:
         if fact.bound != 0 or fact.range.nan:
             return False
         known = fact.direction if self.sign > 0 else fact.direction.negated()
-        return (hi <= self.until and known.is_down) or (lo >= self.since and known.is_up)
+        falls, rises = hi <= self.until, lo >= self.since
+        return (falls or rises) and (known.is_down or not falls) and (known.is_up or not rises)
 
     def largest(self, lo: Array, hi: Array) -> float:
         """The largest error of open boxes, the worst of them cut again while that helps."""
@@ -145,7 +146,8 @@ class _Boxes:
             return np.zeros(len(low), bool)
         slope = jet(self.expr, x, self.precision, self.coefficients)
         first = slope.first if self.sign > 0 else -slope.first
-        steep = np.where(x.lo >= self.since, first.lo, np.where(x.hi <= self.until, -first.hi, -INF))
+        falls, rises = x.hi <= self.until, x.lo >= self.since
+        steep = np.where(rises & ~falls, first.lo, np.where(falls & ~rises, -first.hi, -INF))
         gap = self.precision.spacing(x.least_magnitude) * (1 - 2.0**-40)
         with np.errstate(all="ignore"):
             ordered = slope.sound & (steep > 0) & (steep * gap >= 2 * found.before) & np.isfinite(found.before)

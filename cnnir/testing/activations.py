@@ -15,7 +15,7 @@ from cnnir.facts import describe
 from cnnir.facts.fact import Fact, Grade, identity
 from cnnir.facts.interval import Interval, unknown
 from cnnir.facts.precision import precision
-from cnnir.ops import arithmetic, piecewise, smooth
+from cnnir.ops import arithmetic, logic, piecewise, smooth
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.registry import OPS
 from cnnir.scalar.expr import Param, leaves
@@ -151,7 +151,7 @@ def rows() -> Iterator[Row]:
     yield from NAMED
     seen = {type(row.op) for row in NAMED}
     for op in OPS.values():
-        if issubclass(op, Elementwise) and op not in seen and not issubclass(op, arithmetic.Binary):
+        if issubclass(op, Elementwise) and op not in seen and not issubclass(op, arithmetic.Binary | logic.Logic | logic.Where):
             required = [p for p in inspect.signature(op).parameters.values() if p.default is p.empty]
             if not required and not any(isinstance(leaf, Param) for leaf in leaves(op().formula())):
                 yield Row(op())

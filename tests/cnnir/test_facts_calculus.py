@@ -117,6 +117,15 @@ def test_a_jump_is_not_overlooked_though_every_slope_is_positive() -> None:
     assert Analysis(F32).on(rises, Interval(-2.0, 2.0)).direction.is_up
 
 
+def test_a_constant_that_underflows_is_not_constant() -> None:
+    """The real function is 1; the code rises from 0 to 1, which is exact as a rise and not as a constant."""
+    logistic = 1 / (1 + exp(-X))
+    expr, known = apply("sign", logistic / (1 + apply("abs", logistic))), Interval(-100.0, 100.0)
+    fact = Analysis(F32).on(expr, known)
+    assert not fact.direction.is_constant or (fact.bound is not None and fact.bound >= 1)
+    assert contradiction(expr, fact, known, F32, {}) is None
+
+
 def test_what_costs_nothing_still_does(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise AssertionError("calculus was asked where composition knows")
