@@ -24,9 +24,18 @@ Condition = Callable[[PoolSite], "Refusal | None"]
 
 def comparing(site: PoolSite) -> Refusal | None:
     """The pool picks elements (max, min); an average commutes only with affine functions."""
-    if site.op.reduce != "avg":
+    if site.op.reduce in ("max", "min"):
         return None
-    return Refusal("comparing", f"`{site.op.name}` averages, and the mean of f(x) is not f of the mean unless f is affine", site.pool.name)
+    does = {"avg": "averages, and the mean of f(x) is not f of the mean unless f is affine", "lp": "sums powers, which picks no element"}
+    return Refusal("comparing", f"`{site.op.name}` {does.get(site.op.reduce, 'gives places, not elements')}", site.pool.name)
+
+
+def elements_alone(site: PoolSite) -> Refusal | None:
+    """Of what the pool gives only elements are used: where they are may change, since f makes ties of what differs."""
+    for value in site.graph.values(site.pool.name)[1:]:
+        if site.graph.uses(value) or site.graph.is_output(value):
+            return Refusal("elements alone", f"the places that `{site.pool.name}` gives are used", site.pool.name)
+    return None
 
 
 def same_shape(site: PoolSite) -> Refusal | None:
@@ -104,6 +113,7 @@ def no_nan(site: PoolSite) -> Refusal | None:
 
 CONDITIONS: Mapping[str, Condition] = {
     "comparing": comparing,
+    "elements alone": elements_alone,
     "same shape": same_shape,
     "comparable": comparable,
     "fixed coefficients": fixed_coefficients,
