@@ -48,9 +48,10 @@ class PoolSite:
 
     @property
     def op(self) -> Pooling:
-        """The pool's operation."""
-        assert isinstance(self.pool.op, Pooling)
-        return self.pool.op
+        """The pool's operation, without what else it may give beside elements."""
+        alone = self.pool.op.alone(0, [self.data])
+        assert isinstance(alone, Pooling)
+        return alone
 
     @property
     def data(self) -> TensorType:

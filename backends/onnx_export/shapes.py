@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from cnnir.ops.convert import Affine, Dequantize, Quantize
 from cnnir.ops.matmul import MatMul
 from cnnir.ops.normal import InstanceNorm, LayerNorm, LogSoftmax
 from cnnir.ops.resize import Resize
+from cnnir.ops.special_pools import PoolPlaces
 from cnnir.types import TensorType, numpy_dtype
 
 from .builder import Builder, unsupported
@@ -130,6 +132,18 @@ def _conv_transpose(build: Builder, layer: Layer, data: Sequence[str], types: Se
     )  # fmt: skip
 
 
+def _places(build: Builder, layer: Layer, data: Sequence[str], types: Sequence[TensorType]) -> str:
+    """The second output of MaxPool counts through the whole tensor, ours through one map."""
+    op = layer.op
+    assert isinstance(op, PoolPlaces)
+    if op.ceil:
+        unsupported("places of a pool in ceil mode are not exported")
+    build.node("MaxPool", data, types[0].dtype, kernel_shape=op.kernel, strides=op.stride, pads=op.pad, dilations=op.dilation)
+    places = build.unique(f"{layer.name}/places")
+    build.nodes[-1].output.append(places)
+    return build.node("Mod", [places, build.scalar(math.prod(types[0].spatial), "i64")], "i64")
+
+
 def _constant(build: Builder, layer: Layer, data: Sequence[str], types: Sequence[TensorType]) -> str:
     return build.node("Identity", [build.weight(layer, "value")], layer.type.dtype)
 
@@ -163,6 +177,7 @@ RULES: Mapping[type[Op], Rule] = {
     Resize: _resize,
     ConvTranspose: _conv_transpose,
     Constant: _constant,
+    PoolPlaces: _places,
     Quantize: _affine,
     Dequantize: _affine,
     InstanceNorm: _plain("InstanceNormalization", lambda op: {"epsilon": op.eps}, "scale", "bias"),

@@ -76,6 +76,8 @@ def plan_blocked(context: Context, region: Region) -> None:
 
 def pool_window(op: Pooling, data: TensorType) -> PoolWindow | None:
     """The pool as the templates know it, or None where its windows are uneven."""
+    if op.reduce not in ("max", "min", "avg"):
+        return None
     windows = op.windows(data)
     affine = [affine_windows(w) for w in windows]
     if any(a is None for a in affine):

@@ -10,11 +10,15 @@ from tvm.ir import Expr as PrimExpr
 
 from cnnir.ops.base import Array
 from cnnir.ops.matmul import MatMul
+from cnnir.ops.pooling import start_value
 from cnnir.ops.rearrange import Expand, Gather, Tile
 from cnnir.ops.reduce import ArgMax, ArgMin, CumSum, ReduceMax, ReduceMin, ReduceProd, ReduceSum
+from cnnir.ops.special_pools import PoolPlaces
+from cnnir.ops.window import axis_pads
 from cnnir.types import TensorType
 
 from .plain import Tensors, Weights, compute, tables
+from .scalar import literal
 
 
 @compute.register
@@ -49,6 +53,39 @@ def _(op: ArgMin, data: Tensors, weights: Weights, types: Sequence[TensorType], 
 
 def _wide(places: te.Tensor) -> te.Tensor:
     return te.compute(places.shape, lambda *place: tirx.Cast("int64", places(*place)), name="place")
+
+
+@compute.register
+def _(op: PoolPlaces, data: Tensors, weights: Weights, types: Sequence[TensorType], constants: Tensors) -> te.Tensor:
+    """The greatest element with its place, of equal ones the first; padding has no place."""
+    x, t, (out,) = data[0], types[0], op.infer(types)
+    begins = [axis_pads(op.pad, i)[0] for i in range(len(op.kernel))]
+    taps = [te.reduce_axis((0, k), f"tap{i}") for i, k in enumerate(op.kernel)]
+    nowhere, least = tirx.const(1 << 62, "int64"), literal(start_value("max", t.numpy), str(t.numpy))
+
+    def combine(a: Sequence[PrimExpr], b: Sequence[PrimExpr]) -> tuple[PrimExpr, PrimExpr]:
+        first = tirx.any(a[1] > b[1], tirx.all(a[1] == b[1], a[0] < b[0]))
+        return tirx.Select(first, a[0], b[0]), tirx.Select(first, a[1], b[1])
+
+    greatest = te.comm_reducer(combine, lambda _place, _value: (nowhere, least), name="greatest")
+
+    def at(n: PrimExpr, c: PrimExpr, *place: PrimExpr) -> object:
+        where = [p * s + k * d - b for p, s, k, d, b in zip(place, op.stride, taps, op.dilation, begins, strict=True)]
+        real = tirx.all(*(side for w, length in zip(where, t.spatial, strict=True) for side in (w >= 0, w < length)))
+        flat = tirx.const(0, "int64")
+        for w, length in zip(where, t.spatial, strict=True):
+            flat = flat * length + tirx.Cast("int64", w)
+        return greatest((tirx.if_then_else(real, flat, nowhere), tirx.if_then_else(real, x(n, c, *where), least)), axis=taps)
+
+    places, _ = te.compute(out.shape, at, name="greatest")
+    return te.compute(out.shape, lambda *p: tirx.Select(places(*p) == nowhere, tirx.const(-1, "int64"), places(*p)), name="place")
+
+
+@tables.register
+def _(op: PoolPlaces, types: Sequence[TensorType]) -> list[Array]:
+    """Its windows are even, so that it needs none."""
+    del op, types
+    return []
 
 
 @compute.register

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnnir.facts.interval import Interval
     from cnnir.facts.precision import Precision
 
-Reduce = Literal["max", "min", "avg"]
+Reduce = Literal["max", "min", "avg", "lp", "place"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def start_value(reduce: Reduce, dtype: np.dtype[Any]) -> Any:
 
 
 def _reduce_axis(value: Array, axis: int, windows: Windows, reduce: Reduce) -> Array:
-    combine = {"max": np.maximum, "min": np.minimum, "avg": np.add}[reduce]
+    combine = {"max": np.maximum, "min": np.minimum, "avg": np.add}[reduce]  # others reduce in their own way
     shape = [1] * value.ndim
     shape[axis] = windows.outputs
     start = start_value(reduce, value.dtype)

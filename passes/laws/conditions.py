@@ -18,9 +18,19 @@ from .rule import Question, Refusal
 def comparing(question: Question) -> Refusal | None:
     """The pool picks elements (max, min); an average commutes only with affine functions."""
     site = question.site
-    if site.op.reduce != "avg":
+    if site.op.reduce in ("max", "min"):
         return None
-    return Refusal("comparing", f"`{site.op.name}` averages, and the mean of f(x) is not f of the mean unless f is affine", site.pool.name)
+    does = {"avg": "averages, and the mean of f(x) is not f of the mean unless f is affine", "lp": "sums powers, which picks no element"}
+    return Refusal("comparing", f"`{site.op.name}` {does.get(site.op.reduce, 'gives places, not elements')}", site.pool.name)
+
+
+def elements_alone(question: Question) -> Refusal | None:
+    """Of what the pool gives only elements are used: where they are may change, since f makes ties of what differs."""
+    site = question.site
+    for value in site.graph.values(site.pool.name)[1:]:
+        if site.graph.uses(value) or site.graph.is_output(value):
+            return Refusal("elements alone", f"the places that `{site.pool.name}` gives are used", site.pool.name)
+    return None
 
 
 def averaging(question: Question) -> Refusal | None:

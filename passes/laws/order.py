@@ -48,6 +48,7 @@ class OrderLaw(RegionLaw):
 
     conditions: ClassVar[Mapping[str, Condition]] = {
         "comparing": shared.comparing,
+        "elements alone": shared.elements_alone,
         "same shape": shared.same_shape,
         "comparable": shared.comparable,
         "fixed coefficients": shared.fixed_coefficients,

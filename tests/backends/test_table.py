@@ -31,8 +31,11 @@ LAYERS = [
     "z -> cast(f16) -> cast(f64)", "z -> cast(i32)", "z -> reshape(2, -1)", "v -> unsqueeze(0, 2) -> squeeze(0)", "z -> slice([1, -1], [4, 0], [1, 3], [2, -2])",
     "z -> transpose", "z -> pad(1, 2, mode=reflect)", "z -> pad([0, 1, 0, 2], value=7)", "z -> resize(2)", "z -> resize(size=[7, 3], mode=linear)",
     "z -> resize(2, coordinates=asymmetric, rounding=floor)", "z -> conv_transpose(3, 3, stride=2, pad=1, output_pad=1)", "constant(f32[2, 3])",
+    "z -> lppool(2)", "z -> lppool(3, stride=2, pad=1, p=3)", "z -> lppool([3, 2], stride=1, p=1, dilation=[1, 2])", "z -> maxpool_places(3, stride=1, pad=1)",
+    "b -> maxpool_places(2)", "z -> floor -> maxpool_places(3, stride=2, pad=1, dilation=[2, 1])",
 ]  # fmt: skip
 SEVERAL = "p, q = z -> split([1, 3]); return p, q"
+PLACES = "p, q = z -> floor -> maxpool_with_places(3, stride=2, pad=1); return p, q"
 
 
 def network(body: str) -> Graph:
@@ -66,7 +69,7 @@ def test_all_of_them_are_compiled_and_read_back() -> None:
             alike(wanted[name], found[name], text)
 
 
-@pytest.mark.parametrize("text", [*LAYERS, SEVERAL])
+@pytest.mark.parametrize("text", [*LAYERS, SEVERAL, PLACES])
 def test_each_means_what_its_onnx_operator_means(text: str) -> None:
     pytest.importorskip("onnxruntime")
     import onnxruntime as ort

@@ -48,9 +48,9 @@ def grammar(name: str) -> tuple[Any, set[Any]]:
     return parser, taken
 
 
-def literals(pattern: str) -> Iterator[str]:
+def literals(files: str) -> Iterator[str]:
     """The texts in test files."""
-    for path in sorted(TESTS.glob(pattern)):
+    for path in sorted(TESTS.glob(files)):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) <= LONGEST:
                 yield node.value
@@ -58,8 +58,8 @@ def literals(pattern: str) -> Iterator[str]:
 
 def corpus(name: str, examples: Path) -> Iterator[str]:
     """Texts for a grammar, right ones and wrong ones; a line of code also as the body of a network."""
-    for room in ROOMS[name]:
-        for text in literals(room):
+    for files in ROOMS[name]:
+        for text in literals(files):
             yield text
             if name == "cnn":
                 yield f"network n(x: f32[1]) {{ {text} }}"

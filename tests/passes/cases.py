@@ -14,6 +14,7 @@ from cnnir.ops.activation import UserActivation
 from cnnir.ops.convolution import Conv
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import AvgPool, GlobalMaxPool, MaxPool, MinPool
+from cnnir.ops.special_pools import MaxPoolPlaces
 from cnnir.ops.tensor import Concat, Softmax
 from cnnir.passes.terms import Terms
 from cnnir.scalar.expr import Expr, X, apply
@@ -93,6 +94,13 @@ def two_values() -> Graph:
     graph = Graph()
     values = [graph.add_input(name, TensorType("f32", WINDOW)) for name in "xz"]
     graph.results["y"] = graph.add(TWO, [graph.add(arithmetic.Add(), values)])
+    return graph
+
+
+def places_used() -> Graph:
+    """relu makes ties of negative numbers, and the first of them has another place than the greatest."""
+    graph = chain(piecewise.Relu(), MaxPoolPlaces((2, 2), (2, 2)), shape=WINDOW)
+    graph.results["places"] = Value("maxpool_with_places", 1)
     return graph
 
 
@@ -220,6 +228,7 @@ CASES: dict[str, Case] = {
         lambda: chain(convert.Dequantize(0.1), AvgPool((2, 2), (2, 2)), shape=WINDOW, dtype="u8"),
         window(3, 1, 2, 0, dtype="uint8"),
     ),
+    "places of a pool": Case("elements alone", "the places that `maxpool_with_places` gives are used", places_used, window(-3, -1, -2, -7)),
     "overflow to NaN": Case(
         "no NaN", "NaN is possible", lambda: chain(UserActivation("f", X * 1e30 * 0.0), TWO, shape=WINDOW), window(-1e20, 1, 2, 3)
     ),
