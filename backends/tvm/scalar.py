@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from cnnir.scalar.primitives import Primitive
 from cnnir.types import numpy_dtype
 
 from .kernels.intrinsics import INTRINSICS
-from .kernels.strict import rounded
+from .kernels.strict import occurrences, rounded
 
 Builder = Callable[..., PrimExpr]
 
@@ -112,3 +113,25 @@ def build(expr: Expr, variables: Sequence[PrimExpr], coefficients: Mapping[str, 
         return table[primitive.name](*args)
 
     return fold(expr, leaf, node)
+
+
+def reads(expr: Expr) -> int:
+    """How often a float32 kernel reads its first variable once every Let is written out.
+
+    TVM's analyzer writes them out, to no purpose, for each value that the code generator binds: its time is the product of
+    this number over the stages of a kernel.
+    """
+
+    def leaf(expression: Expr) -> int:
+        return int(expression == Var(0))
+
+    def node(primitive: Primitive, args: Sequence[int]) -> int:
+        return sum(args) * (_reads(primitive.name) if primitive.arity == 1 else 1)
+
+    return fold(expr, leaf, node)
+
+
+@functools.cache
+def _reads(name: str) -> int:
+    x = tirx.Var("x", "float32")
+    return occurrences(builders("llvm", "float32")[name](x), {x: 1})
