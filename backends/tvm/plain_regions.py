@@ -80,7 +80,7 @@ def _coefficient(context: Context, layer: str, role: str, rank: int) -> Buffer:
     """A coefficient with its axes placed for a value of `rank` axes, so that NumPy broadcasting applies."""
     t = context.graph[layer].type
     own = context.coefficient_rank(layer, role)
-    shape = () if own == 0 else (t.shape[1], *((1,) * (rank - 2) if own == 1 else t.shape[2:]))
+    shape = () if own == 0 or t.rank < 2 else (t.shape[1], *((1,) * (rank - 2) if own == 1 else t.shape[2:]))
     return context.constant("coefficient", shape, str(t.numpy), lambda: np.reshape(align(context.coefficient(layer, role), rank), shape))
 
 
