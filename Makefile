@@ -31,8 +31,8 @@ test: check  ## everything that continuous integration runs
 test-wheel: $(dev)  ## the whole suite against the wheel, installed in a fresh environment away from this folder
 	@$(bin)/pytest -q -s -m wheel tests/test_packaging.py
 
-fuzz: $(dev)  ## 5,000 random networks against every law, 200 of them compiled; CNNIR_FUZZ=100000 takes more
-	@$(bin)/pytest -q -m fuzz tests/test_fuzz.py tests/test_fuzz_compiled.py
+fuzz: $(dev)  ## 5,000 random networks against every law, 200 compiled; CNNIR_FUZZ=100000 takes more
+	@$(bin)/pytest -q -s -m fuzz -p no:xdist tests/test_fuzz.py tests/test_fuzz_compiled.py
 
 scale: $(dev)  ## networks of 1,000 to 100,000 layers: times, memory and exponents, against their caps
 	@$(bin)/pytest -q -s -m scale tests/test_scale.py

@@ -83,7 +83,7 @@ def _coefficient(context: Context, layer: str, role: str, rank: int) -> Buffer:
         value = align(written[role], rank)
         return context.constant("coefficient", value.shape, str(value.dtype), lambda: value)
     own = context.coefficient_rank(layer, role)
-    shape = () if own == 0 else (t.shape[1], *((1,) * (rank - 2) if own == 1 else t.shape[2:]))
+    shape = () if own == 0 or t.rank < 2 else (t.shape[1], *((1,) * (rank - 2) if own == 1 else t.shape[2:]))
     return context.constant("coefficient", shape, str(t.numpy), lambda: np.reshape(align(context.coefficient(layer, role), rank), shape))
 
 

@@ -15,6 +15,7 @@ from .plain import has_rule
 from .plain_regions import plan_plain
 from .plan import Buffer, Convert, Layout, Plan, Values
 from .regions import Fusion, Kernels, partition
+from .scalar import reads
 
 
 def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion = "full") -> Plan:
@@ -34,6 +35,7 @@ def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion = "full") -> Plan:
     kernels = Kernels(
         takes_steps=lambda layer: not (templates and blocked_regions.has_template(graph, layer)) or blocked_regions.takes_steps(layer),
         takes_pool=lambda anchor, pool: templates and blocked_regions.takes_pool(graph, anchor, pool, lanes),
+        reads=reads,
     )
     for region in partition(graph, fusion, kernels):
         if templates and blocked_regions.has_template(graph, graph[region.anchor]):

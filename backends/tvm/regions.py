@@ -61,6 +61,10 @@ class Region:
         return [self.anchor, *names[0], *middle, *names[1]]
 
 
+MOST_READS = 100_000
+"""Up to this the stages of a kernel compile in a fraction of a second: three sigmoids in a row, or any number of relus."""
+
+
 @dataclass(frozen=True)
 class Kernels:
     """What the target's kernels can do beside their own layer."""
@@ -69,6 +73,8 @@ class Kernels:
     """Can elementwise layers ride with this anchor?"""
     takes_pool: Callable[[Layer, Layer], bool]
     """Can this pool ride with this anchor?"""
+    reads: Callable[[Expr], int]
+    """By how much a step multiplies the time that its kernel takes to compile."""
 
 
 def partition(graph: Graph, fusion: Fusion, kernels: Kernels) -> list[Region]:
@@ -100,9 +106,13 @@ def operands(graph: Graph, region: Region) -> list[Value]:
 def _grow(graph: Graph, region: Region, made: set[Value], order: dict[str, int], fusion: Fusion, kernels: Kernels) -> None:
     anchor = graph[region.anchor]
     steps = region.before
+    reads = kernels.reads(anchor.op.formula()) if isinstance(anchor.op, Elementwise) else 1
     while True:
         step = _next_step(graph, region.output, made, order)
         if step is not None:
+            reads *= max(1, kernels.reads(step.expr))
+            if reads > MOST_READS:
+                return
             steps.append(step)
             region.output = Value(step.layers[-1])
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,13 +11,13 @@ import numpy as np
 from tvm import tirx
 from tvm.ir import Expr as PrimExpr
 
-from cnnir.scalar.expr import Const, Expr, Param, Var
+from cnnir.scalar.expr import Const, Expr, Param, Var, fold
 from cnnir.scalar.primitives import Primitive
 from cnnir.scalar.typed import fold_typed
 from cnnir.types import dtype_name, numpy_dtype
 
 from .kernels.intrinsics import INTRINSICS
-from .kernels.strict import rounded
+from .kernels.strict import occurrences, rounded
 
 Builder = Callable[..., PrimExpr]
 
@@ -175,3 +176,25 @@ def converted(value: PrimExpr, to: str) -> PrimExpr:
     if own == target:
         return value
     return value != tirx.const(0, own) if to == "bool" else tirx.Cast(target, value)
+
+
+def reads(expr: Expr) -> int:
+    """How often a float32 kernel reads its first variable once every Let is written out.
+
+    TVM's analyzer writes them out, to no purpose, for each value that the code generator binds: its time is the product of
+    this number over the stages of a kernel.
+    """
+
+    def leaf(expression: Expr) -> int:
+        return int(expression == Var(0))
+
+    def node(primitive: Primitive, args: Sequence[int]) -> int:
+        return sum(args) * (_reads(primitive.name) if primitive.arity == 1 and not primitive.to else 1)
+
+    return fold(expr, leaf, node)
+
+
+@functools.cache
+def _reads(name: str) -> int:
+    x = tirx.Var("x", "float32")
+    return occurrences(builders("llvm", "float32")[name](x), {x: 1})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import networkx as nx
 
 from cnnir.diagnostics import CnnirError, Diagnostic, Label, OpError
+from cnnir.types import numpy_dtype
 
 from .graph import Graph, Layer
 
@@ -68,4 +69,6 @@ def _layer(graph: Graph, layer: Layer) -> list[Diagnostic]:
         elif graph.weights.shape(key) != needed[role].shape:
             shapes = f"{list(graph.weights.shape(key))}, {role} needs {list(needed[role].shape)}"
             found.append(_problem(layer, f"weight `{key}` has shape {shapes}", "C0304"))
+        elif graph.weights.dtype(key) != numpy_dtype(needed[role].dtype):
+            found.append(_problem(layer, f"weight `{key}` holds {graph.weights.dtype(key)}, {role} needs {needed[role].dtype}", "C0304"))
     return found

@@ -9,6 +9,8 @@ split over two kernels (the product stored by one, the sum done by the next) wou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import tvm
 from tvm import tirx
 from tvm.ir import Call, Expr
@@ -73,6 +75,20 @@ def calls_llvm_intrinsic(expr: Expr, name: str) -> bool:
     return int(expr.args[0]) == tvm.target.codegen.llvm_lookup_intrinsic_id(name)
 
 
+PARTS = ("a", "b", "value", "body", "condition", "true_value", "false_value")
+"""Where the nodes of TIR that are no calls keep their operands."""
+
+
+def occurrences(expr: Expr, known: Mapping[tirx.Var, int]) -> int:
+    """How often the variables of `known` occur, weighted, where every Let is written out."""
+    if isinstance(expr, tirx.Var):
+        return known.get(expr, 0)
+    if isinstance(expr, tirx.Let):
+        return occurrences(expr.body, {**known, expr.var: occurrences(expr.value, known)})
+    parts = expr.args if isinstance(expr, Call) else [getattr(expr, field, None) for field in PARTS]
+    return sum(occurrences(part, known) for part in parts if isinstance(part, Expr))
+
+
 SCALAR_ONLY = ("tirx.call_pure_extern", "tirx.call_extern", "prim.if_then_else")
 
 
@@ -80,5 +96,5 @@ def forces_scalar(expr: Expr) -> bool:
     """Does it call a C function or branch (`if_then_else`; use Select)? TVM's vectorizer makes such a loop scalar."""
     if isinstance(expr, Call):
         return getattr(expr.op, "name", "") in SCALAR_ONLY or any(forces_scalar(arg) for arg in expr.args)
-    parts = [getattr(expr, field, None) for field in ("a", "b", "value", "body", "condition", "true_value", "false_value")]
+    parts = [getattr(expr, field, None) for field in PARTS]
     return any(forces_scalar(part) for part in parts if isinstance(part, Expr))
