@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from cnnir.decisions import Certificate
+from cnnir.certificates import Certificate
 from cnnir.facts.fact import Grade
 from cnnir.ir.graph import Layer, Use, Value
 from cnnir.ops.tensor import Concat as ConcatOp
