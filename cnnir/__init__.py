@@ -14,23 +14,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnir.api import compile, dumps, emit, evaluate, load, load_program, optimize, parse, save
-    from cnnir.decisions import Certificate, Decision, Optimized, Site, Witness
+    from cnnir.api import compile, dumps, emit, evaluate, load, load_program, optimize, parse, save, verify
+    from cnnir.certificates import Certificate
+    from cnnir.checker.verification import Verification
+    from cnnir.decisions import Decision, Optimized, Site, Witness
     from cnnir.diagnostics import CnnirError, Diagnostic
     from cnnir.ir.graph import Graph
     from cnnir.types import TensorType
 
 _WHERE = {
-    **dict.fromkeys(("compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save"), "cnnir.api"),
-    **dict.fromkeys(("Certificate", "Decision", "Optimized", "Site", "Witness"), "cnnir.decisions"),
+    **dict.fromkeys(("compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "verify"), "cnnir.api"),
+    "Certificate": "cnnir.certificates",
+    "Verification": "cnnir.checker.verification",
+    **dict.fromkeys(("Decision", "Optimized", "Site", "Witness"), "cnnir.decisions"),
     **dict.fromkeys(("CnnirError", "Diagnostic"), "cnnir.diagnostics"),
     "Graph": "cnnir.ir.graph",
     "TensorType": "cnnir.types",
 }
 
 __all__ = [  # noqa: RUF022 - functions first, as people look for them
-    "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save",
-    "Certificate", "CnnirError", "Decision", "Diagnostic", "Graph", "Optimized", "Site", "TensorType", "Witness",
+    "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "verify",
+    "Certificate", "CnnirError", "Decision", "Diagnostic", "Graph", "Optimized", "Site", "TensorType", "Verification", "Witness",
 ]  # fmt: skip
 
 

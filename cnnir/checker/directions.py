@@ -182,7 +182,7 @@ def _by_slope(
         rises, falls = (least >= 0) & near & ~nan, (most <= 0) & near & ~nan
         width = of.numbers(hi).astype(np.float64) - of.numbers(lo).astype(np.float64)
         wavers = error + width * np.maximum(np.abs(least), np.abs(most))
-    narrow = hi.astype(np.float64) - lo.astype(np.float64) <= COUNTED
+    narrow = np.isfinite(allowed) | (hi.astype(np.float64) - lo.astype(np.float64) <= COUNTED)
     flat = np.isfinite(wavers) & (2 * wavers <= allowed) & narrow & ~nan & ~rises & ~falls
     made = np.where(ok, 0.0, np.where(flat, wavers, error))
     return np.where(ok, up, rises | flat), np.where(ok, down, falls | flat), made, ok | rises | falls | flat

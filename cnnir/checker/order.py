@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -102,15 +103,14 @@ def _cut(place: Place, data: tuple[float, float], row: int, way: Way) -> Pieces:
 
 def _channel(place: Place, record: ChannelFacts, row: int, way: Way, found: Pieces) -> Iterator[Check]:
     """Whether one channel goes the way the move needs, and gives no NaN."""
-    rounds, bound = place.certificate.float_class == "U", place.certificate.bound
-    where = f" in channel {row}" if place.function.rows > 1 else ""
+    channel = row if place.function.rows > 1 else None
     if record.direction not in IMPLIED_BY[way]:
-        yield refuted(f"{way}{where}", f"the certificate says {record.direction}, and the move needs {way}")
-    yield _goes(place.function, record, row, way, found, f"{way}{where}", _slack(place))
+        yield refuted(way, f"the certificate says {record.direction}, and the move needs {way}", channel=channel)
+    yield replace(_goes(place.function, record, row, way, found, _slack(place)), channel=channel)
     if found.nan[~found.open].any():
-        yield refuted(f"no NaN{where}", "the region gives NaN for finite data")
-    elif rounds and bound is None:
-        yield unconfirmed(f"bound{where}", "the certificate states none")
+        yield refuted("no NaN", "the region gives NaN for finite data", channel=channel)
+    elif place.certificate.float_class == "U" and place.certificate.bound is None:
+        yield unconfirmed("bound", "the certificate states none", channel)
 
 
 def _slack(place: Place) -> float:
@@ -120,16 +120,16 @@ def _slack(place: Place) -> float:
     return np.inf if place.certificate.bound is None else place.certificate.bound
 
 
-def _goes(function: Function, record: ChannelFacts, row: int, way: Way, found: Pieces, what: str, slack: float) -> Check:
+def _goes(function: Function, record: ChannelFacts, row: int, way: Way, found: Pieces, slack: float) -> Check:
     shown = contradiction(function, row, way, *record.data, slack)
     if shown is not None:
-        return refuted(what, str(shown), shown)
+        return refuted(way, str(shown), shown)
     if not found.goes(way):
-        return unconfirmed(what, "pieces of the range go other ways") if slack else refuted(what, "pieces of the range go other ways")
+        return unconfirmed(way, "pieces of the range go other ways") if slack else refuted(way, "pieces of the range go other ways")
     if found.open.any():
         i = int(np.argmax(found.open))
         at = f"[{found.lo[i]:.9g}, {found.hi[i]:.9g}]"
-        return unconfirmed(what, f"{int(found.open.sum())} of {len(found.open)} pieces of the range stay open, such as {at}")
+        return unconfirmed(way, f"{int(found.open.sum())} of {len(found.open)} pieces of the range stay open, such as {at}")
     cut = f"{len(found.open)} {'piece' if len(found.open) == 1 else 'pieces'}"
     at = f" of [{found.lo.min():.6g}, {found.hi.max():.6g}]" if found.hi.max() < record.data[1] or found.lo.min() > record.data[0] else ""
-    return confirmed(what, f"{cut}{at}{f', within {found.bound():.3g}' if found.bound() else ''}")
+    return confirmed(way, f"{cut}{at}{f', within {found.bound():.3g}' if found.bound() else ''}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from .spans import Span
 
 Array = np.ndarray[Any, Any]
 Ends = tuple[float, float]
+PIECES = 512
 SPREAD = 16
 """Unit roundoffs a term that a convolution may lose: plain sums lose one, fast algorithms some more."""
 
@@ -96,24 +98,35 @@ class Ranges:
 
     def _computed(self, layer: Layer, op: Elementwise, inputs: list[Ends]) -> Ends | None:
         types = [self._graph.type(v) for v in self._graph.data(layer.name)]
+        single = len(inputs) == 1 and np.isfinite(inputs[0]).all()
+        ends = [_pieces(*inputs[0], types[0])] if single else [(np.full(1, lo), np.full(1, hi)) for lo, hi in inputs]
+        shape = ends[0][0].shape
         read = op.coefficients(self._graph.parameters(layer.name)) if layer.weights else {}
         numbers = {**read, **op.written(types[0])}
 
         def leaf(expr: Expr, dtype: str) -> Span:
             if isinstance(expr, Var):
-                return spans.between(*inputs[expr.index], (1,))
+                return replace(spans.between(0.0, 0.0, shape), lo=ends[expr.index][0], hi=ends[expr.index][1])
             if isinstance(expr, Param):
                 values = np.asarray(numbers[expr.role]).astype(np.float64)
-                return spans.between(float(values.min()), float(values.max()), (1,))
+                return spans.between(float(values.min()), float(values.max()), shape)
             assert isinstance(expr, Const)
             with np.errstate(all="ignore"):
-                return spans.number(np.asarray(expr.value).astype(numpy_dtype(dtype)), (1,))
+                return spans.number(np.asarray(expr.value).astype(numpy_dtype(dtype)), shape)
 
         def node(primitive: Primitive, args: Any, dtype: str) -> Span:
             return spans.step(primitive, args, dtype)
 
         found = fold_typed(op.formula(), [t.dtype for t in types], leaf, node).value
-        return None if bool(found.nan[0]) else (float(found.lo[0]), float(found.hi[0]))
+        return None if bool(found.nan.any()) else (float(found.lo.min()), float(found.hi.max()))
+
+
+def _pieces(lo: float, hi: float, t: TensorType) -> tuple[Array, Array]:
+    """A range cut in pieces, whose ends are numbers of the type: an interval says less of a wide piece."""
+    with np.errstate(all="ignore"):
+        inner = np.linspace(lo, hi, PIECES + 1)[1:-1].astype(t.numpy).astype(np.float64) if t.is_float and np.isfinite(hi - lo) else []
+    cuts = np.unique(np.concatenate([[lo, hi], np.clip(inner, lo, hi)]))
+    return (cuts[:-1], cuts[1:]) if len(cuts) > 1 else (cuts, cuts)
 
 
 def _rounded(ends: Ends, t: TensorType) -> Ends:

@@ -32,9 +32,12 @@ class Check:
     verdict: Verdict
     words: str = ""
     counterexample: Counterexample | None = None
+    channel: int | None = None
+    """Of what is looked at channel by channel: one of those that are alike."""
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.verdict}{f', {self.words}' if self.words else ''}"
+        where = "" if self.channel is None else f" in channel {self.channel}"
+        return f"{self.what}{where}: {self.verdict}{f', {self.words}' if self.words else ''}"
 
 
 @dataclass(frozen=True)
@@ -69,16 +72,16 @@ def worst(checks: Iterable[Check]) -> Verdict:
     return "refuted" if "refuted" in found else "could not confirm" if "could not confirm" in found else "confirmed"
 
 
-def confirmed(what: str, words: str = "") -> Check:
+def confirmed(what: str, words: str = "", channel: int | None = None) -> Check:
     """It holds."""
-    return Check(what, "confirmed", words)
+    return Check(what, "confirmed", words, channel=channel)
 
 
-def refuted(what: str, words: str, counterexample: Counterexample | None = None) -> Check:
+def refuted(what: str, words: str, counterexample: Counterexample | None = None, channel: int | None = None) -> Check:
     """It does not hold."""
-    return Check(what, "refuted", words, counterexample)
+    return Check(what, "refuted", words, counterexample, channel)
 
 
-def unconfirmed(what: str, words: str) -> Check:
+def unconfirmed(what: str, words: str, channel: int | None = None) -> Check:
     """It may hold."""
-    return Check(what, "could not confirm", words)
+    return Check(what, "could not confirm", words, channel=channel)
