@@ -134,7 +134,7 @@ def pointwise(place: Place) -> Iterator[Check]:
     of = format_of(place.graph.type(place.data).dtype)
     lo, hi = place.certificate.records[0].data
     reach = float((rows.sum(axis=1) * max(abs(lo), abs(hi)) + np.abs(bias)).max())
-    terms = largest_window(place.pool, place.graph.type(place.data)) + rows.shape[1] + 3
+    terms = largest_window(place.pool, place.graph.type(place.data)) + rows.shape[1] + 2
     yield _bound(place, 2 * _gamma(terms, of) * reach + 2 * terms * of.tiny)
 
 
