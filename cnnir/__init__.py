@@ -14,7 +14,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnir.api import compile, dumps, emit, evaluate, load, load_program, optimize, parse, save, verify
+    from cnnir.api import audit, compile, dumps, emit, evaluate, load, load_program, optimize, parse, save, verify
+    from cnnir.auditing.report import Audit
     from cnnir.certificates import Certificate
     from cnnir.checker.verification import Verification
     from cnnir.decisions import Decision, Optimized, Site, Witness
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from cnnir.types import TensorType
 
 _WHERE = {
-    **dict.fromkeys(("compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "verify"), "cnnir.api"),
+    **dict.fromkeys(
+        ("audit", "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "verify"), "cnnir.api"
+    ),
+    "Audit": "cnnir.auditing.report",
     "Certificate": "cnnir.certificates",
     "Verification": "cnnir.checker.verification",
     **dict.fromkeys(("Decision", "Optimized", "Site", "Witness"), "cnnir.decisions"),
@@ -33,8 +37,8 @@ _WHERE = {
 }
 
 __all__ = [  # noqa: RUF022 - functions first, as people look for them
-    "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "verify",
-    "Certificate", "CnnirError", "Decision", "Diagnostic", "Graph", "Optimized", "Site", "TensorType", "Verification", "Witness",
+    "audit", "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "verify",
+    "Audit", "Certificate", "CnnirError", "Decision", "Diagnostic", "Graph", "Optimized", "Site", "TensorType", "Verification", "Witness",
 ]  # fmt: skip
 
 

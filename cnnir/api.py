@@ -12,6 +12,7 @@ import numpy as np
 from cnnir.diagnostics import CnnirError, Diagnostic
 
 if TYPE_CHECKING:
+    from cnnir.auditing.report import Audit
     from cnnir.backends.tvm.program import Program
     from cnnir.checker.runs import Program as Runnable
     from cnnir.checker.verification import Verification
@@ -135,6 +136,23 @@ def verify(
         )
     names = ("reference", "llvm") if target == "llvm" else ("reference",)
     return verified(network, optimized, [(name, _runner(name), trials(network, runs)) for name in names])
+
+
+def audit(original: Graph | str | Path, optimized: Graph | str | Path, runs: int = 8) -> Audit:
+    """What lies between a network and somebody's optimized version of it: each reordering, proved, bounded, wrong or not understood.
+
+    Values are paired by what they are computed of, weights by their numbers; names do not matter. What is wrong comes with
+    data on which both orders were run; both networks also run on `runs` sets of data. Raises CnnirError where inputs (by
+    name) or outputs (by place) are of other types.
+    """
+    from cnnir.auditing.audit import audited
+    from cnnir.ir.limits import refuse_too_large
+    from cnnir.testing.data import trials
+
+    networks = [_as_graph(original), _as_graph(optimized)]
+    for network in networks:
+        refuse_too_large(network)
+    return audited(networks[0], networks[1], _runner("reference"), trials(networks[0], runs))
 
 
 def _runner(name: str) -> Callable[[Graph], Runnable]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cnnir.ops.convolution import Conv
+from cnnir.ops.pooling import Pooling
 from cnnir.scalar.expr import Const, Expr, Param, Var, fold
 from cnnir.scalar.primitives import Primitive
+from cnnir.types import TensorType
 
 from .conditions import Place, comparing, counted, data_range, full_windows, private
 from .floats import Format, format_of
@@ -38,7 +40,7 @@ def affine(place: Place) -> Iterator[Check]:
         itself = isinstance(place.function.formula, Var)
         yield confirmed("float class") if itself else unconfirmed("float class", "exact only for x itself")
         return
-    yield _bound(place, _affine_error(place, line))
+    yield _bound(place, affine_error(place.function, line, place.pool, place.function.data, place.certificate.records[0].data))
 
 
 def _bent(function: Function) -> Check:
@@ -88,18 +90,26 @@ def _combined(name: str, lines: Sequence[Line]) -> Line | None:
     return (a / d, b / d) if name == "div" and not np.any(c) else None
 
 
-def _affine_error(place: Place, line: Line) -> float:
+def affine_error(function: Function, line: Line, pool: Pooling, data: TensorType, ends: tuple[float, float]) -> float:
     """How far apart both orders can be: the region's error twice, and a sum's rounding on either side of it."""
-    function, of = place.function, format_of(place.function.data.dtype)
-    lo, hi = place.certificate.records[0].data
+    of = format_of(data.dtype)
     rows = np.arange(function.rows)
-    ends = (np.full(len(rows), end).astype(of.dtype) for end in (lo, hi))
-    _, slope = function.on(*ends, rows)
-    size = max(abs(lo), abs(hi))
-    reach = float((np.abs(line[0]) * size + np.abs(line[1])).max())
+    lo, hi = (np.full(len(rows), end).astype(of.dtype) for end in ends)
+    _, slope = function.on(lo, hi, rows)
+    reach = float((np.abs(line[0]) * max(abs(ends[0]), abs(ends[1])) + np.abs(line[1])).max())
     values = float(np.maximum(np.abs(slope.lo), np.abs(slope.hi)).max())
-    terms = largest_window(place.pool, place.graph.type(place.data)) + 2
+    terms = largest_window(pool, data) + 2
     return 2 * float(slope.error.max()) + _gamma(terms, of) * (values + reach) + 2 * terms * of.tiny
+
+
+def pointwise_error(op: Conv, weights: Mapping[str, Array], pool: Pooling, data: TensorType, ends: tuple[float, float]) -> float:
+    """The same of a convolution of single places."""
+    rows = np.abs(np.asarray(weights["weight"], np.float64)).reshape(op.out, -1)
+    of = format_of(data.dtype)
+    bias = np.abs(np.asarray(weights.get("bias", 0.0), np.float64))
+    reach = float((rows.sum(axis=1) * max(abs(ends[0]), abs(ends[1])) + bias).max())
+    terms = largest_window(pool, data) + rows.shape[1] + 2
+    return 2 * _gamma(terms, of) * reach + 2 * terms * of.tiny
 
 
 def _gamma(terms: int, of: Format) -> float:
@@ -130,12 +140,8 @@ def pointwise(place: Place) -> Iterator[Check]:
     weights = place.graph.parameters(name)
     bias = np.asarray(weights.get("bias", 0.0), np.float64)
     yield counted(place, bool(np.any(bias)))
-    rows = np.abs(np.asarray(weights["weight"], np.float64)).reshape(op.out, -1)
-    of = format_of(place.graph.type(place.data).dtype)
-    lo, hi = place.certificate.records[0].data
-    reach = float((rows.sum(axis=1) * max(abs(lo), abs(hi)) + np.abs(bias)).max())
-    terms = largest_window(place.pool, place.graph.type(place.data)) + rows.shape[1] + 2
-    yield _bound(place, 2 * _gamma(terms, of) * reach + 2 * terms * of.tiny)
+    ends = place.certificate.records[0].data
+    yield _bound(place, pointwise_error(op, weights, place.pool, place.graph.type(place.data), ends))
 
 
 def concat(place: Place) -> Iterator[Check]:

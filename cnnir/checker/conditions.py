@@ -13,7 +13,7 @@ from cnnir.decisions import Decision
 from cnnir.ir.graph import Graph, Value
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import Pooling
-from cnnir.scalar.expr import Apply, Var, leaves, nodes
+from cnnir.scalar.expr import Apply, Param, Var, leaves, nodes
 
 from .function import Function, NotAFunction, function_of
 from .ranges import Ranges, limits
@@ -116,19 +116,20 @@ def zero_sign(place: Place, gives_minus_zero: bool) -> Check:
     """No layer behind the pool divides by what may be a zero, or the region gives no -0."""
     if not gives_minus_zero:
         return confirmed("zero sign")
-    graph = place.graph
-    for name in _behind(graph, place.decision.site.pool):
+    name = tells_zeros_apart(place.graph, sorted(place.graph.descendants(place.decision.site.pool)), place.ranges)
+    return confirmed("zero sign") if name is None else unconfirmed("zero sign", f"`{name}` may tell -0 from +0")
+
+
+def tells_zeros_apart(graph: Graph, names: Iterable[str], ranges: Ranges) -> str | None:
+    """One of these layers that may tell -0 from +0, if any does."""
+    for name in names:
         layer = graph[name]
         divides = layer.op.separates_zeros
         if isinstance(layer.op, Elementwise) and layer.type.is_float:
-            divides = any(_may_be_zero(place, name, part) for part in _divisors(layer.op))
+            divides = any(_may_be_zero(graph, ranges, name, part) for part in _divisors(layer.op))
         if divides:
-            return unconfirmed("zero sign", f"`{name}` may tell -0 from +0")
-    return confirmed("zero sign")
-
-
-def _behind(graph: Graph, pool: str) -> Iterable[str]:
-    return sorted(graph.descendants(pool))
+            return name
+    return None
 
 
 def _divisors(op: Elementwise) -> list[Apply]:
@@ -137,14 +138,14 @@ def _divisors(op: Elementwise) -> list[Apply]:
     return [n for n in found if any(isinstance(leaf, Var) for place in n.primitive.separates_zeros for leaf in leaves(n.args[place]))]
 
 
-def _may_be_zero(place: Place, name: str, division: Apply) -> bool:
+def _may_be_zero(graph: Graph, ranges: Ranges, name: str, division: Apply) -> bool:
     """Whether the divisor may be zero on the range of what the layer reads."""
-    data = place.graph.data(name)
-    if len(data) != 1 or not place.graph.type(data[0]).is_float:
+    data = graph.data(name)
+    if len(data) != 1 or not graph.type(data[0]).is_float:
         return True
-    lo, hi = place.ranges[data[0]]
-    divisor = Function(division.args[division.primitive.separates_zeros[0]], {}, place.graph.type(data[0]))
-    if any(not isinstance(leaf, Var) and hasattr(leaf, "role") for leaf in leaves(divisor.formula)):
+    lo, hi = ranges[data[0]]
+    divisor = Function(division.args[division.primitive.separates_zeros[0]], {}, graph.type(data[0]))
+    if any(isinstance(leaf, Param) for leaf in leaves(divisor.formula)):
         return True
     span, _ = divisor.on(np.array([lo]), np.array([hi]), np.zeros(1, np.int64))
     return bool(span.zero[0]) or bool(span.nan[0])

@@ -127,7 +127,7 @@ def _inlined(name: str, op: Elementwise, dtype: str, operands: Sequence[Expr]) -
 def _coefficients(graph: Graph, name: str, op: Elementwise) -> Mapping[str, Array]:
     """Coefficients as one number a channel; raises NotAFunction where one varies over places or images."""
     data = graph.type(graph.data(name)[0])
-    read = op.coefficients(graph.parameters(name)) if graph[name].weights else {}
+    read: Mapping[str, Array] = op.coefficients(graph.parameters(name)) if graph[name].weights else {}
     found: dict[str, Array] = {}
     for role, values in {**read, **op.written(data)}.items():
         shape = np.shape(values)

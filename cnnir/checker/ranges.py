@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -101,7 +102,7 @@ class Ranges:
         single = len(inputs) == 1 and np.isfinite(inputs[0]).all()
         ends = [_pieces(*inputs[0], types[0])] if single else [(np.full(1, lo), np.full(1, hi)) for lo, hi in inputs]
         shape = ends[0][0].shape
-        read = op.coefficients(self._graph.parameters(layer.name)) if layer.weights else {}
+        read: Mapping[str, Array] = op.coefficients(self._graph.parameters(layer.name)) if layer.weights else {}
         numbers = {**read, **op.written(types[0])}
 
         def leaf(expr: Expr, dtype: str) -> Span:
@@ -124,8 +125,10 @@ class Ranges:
 def _pieces(lo: float, hi: float, t: TensorType) -> tuple[Array, Array]:
     """A range cut in pieces, whose ends are numbers of the type: an interval says less of a wide piece."""
     with np.errstate(all="ignore"):
-        inner = np.linspace(lo, hi, PIECES + 1)[1:-1].astype(t.numpy).astype(np.float64) if t.is_float and np.isfinite(hi - lo) else []
-    cuts = np.unique(np.concatenate([[lo, hi], np.clip(inner, lo, hi)]))
+        cuts = np.unique([lo, hi])
+        if t.is_float and np.isfinite(hi - lo):
+            inner = np.linspace(lo, hi, PIECES + 1).astype(t.numpy).astype(np.float64)
+            cuts = np.unique(np.concatenate([cuts, np.clip(inner, lo, hi)]))
     return (cuts[:-1], cuts[1:]) if len(cuts) > 1 else (cuts, cuts)
 
 

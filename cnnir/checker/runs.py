@@ -55,11 +55,22 @@ class Runs:
     mismatch: Mismatch | None = None
 
 
-def compare(name: str, runner: Runner, before: Graph, after: Graph, steps: Sequence[Step], data: Iterable[tuple[str, Feeds]]) -> Runs:
-    """Run both networks on all data, up to the first mismatch; `steps` are the moves, for finding the one at fault."""
+def compare(
+    name: str,
+    runner: Runner,
+    before: Graph,
+    after: Graph,
+    steps: Sequence[Step],
+    data: Iterable[tuple[str, Feeds]],
+    finite: Sequence[Value] | None = None,
+) -> Runs:
+    """Run both networks on all data, up to the first mismatch; `steps` are the moves, for finding the one at fault.
+
+    Data on which the values `finite` of `before` are not finite are left out; without it these are what moved regions read.
+    """
     exact = all(_exact(step) for step in steps)
     sides = (runner(before), runner(after)) if exact else None
-    reads = runner(_showing(before, _reads(before, steps)))
+    reads = runner(_showing(before, _reads(before, steps) if finite is None else finite))
     pairs: list[tuple[Step, Program, Program]] = []
     compared = skipped = 0
     for words, feeds in data:
@@ -107,7 +118,8 @@ def apart(before: Array, after: Array, allowed: float) -> Array:
     """Where two arrays differ by more than is allowed: zeros of both signs are equal, and so are NaN and NaN."""
     wide = [a.astype(np.float64) for a in (before, after)]
     same = (before == after) | (np.isnan(wide[0]) & np.isnan(wide[1]))
-    gap = np.abs(wide[0] - wide[1])
+    with np.errstate(invalid="ignore"):
+        gap = np.abs(wide[0] - wide[1])
     return ~same & ~(gap <= allowed)
 
 

@@ -178,24 +178,14 @@ _BOWLS = {"abs", "square", "cosh"}
 _WAVES: Mapping[str, tuple[tuple[float, float, int], ...]] = {
     "sin": ((-QUARTER, QUARTER, 1),), "tan": ((-QUARTER, QUARTER, 1),), "cos": ((-HALF, 0.0, 1), (0.0, HALF, -1)),
 }  # fmt: skip
-_DOMAIN = {"log": (0.0, np.inf), "log1p": (-1.0, np.inf), "sqrt": (0.0, np.inf), "asin": (-1.0, 1.0), "acos": (-1.0, 1.0)}
-_DOMAIN |= {"acosh": (1.0, np.inf), "atanh": (-1.0, 1.0)}
-_IMAGE = {
-    "exp": (0.0, np.inf),
-    "expm1": (-1.0, np.inf),
-    "tanh": (-1.0, 1.0),
-    "erf": (-1.0, 1.0),
-    "cosh": (1.0, np.inf),
-    "sqrt": (0.0, np.inf),
-}
-_IMAGE |= {
-    "sqrt": (0.0, np.inf),
-    "acosh": (0.0, np.inf),
-    "sin": (-1.0, 1.0),
-    "cos": (-1.0, 1.0),
-    "tan": (-np.inf, np.inf),
-    "square": (0.0, np.inf),
-}
+_DOMAIN: Mapping[str, tuple[float, float]] = {
+    "log": (0.0, np.inf), "log1p": (-1.0, np.inf), "sqrt": (0.0, np.inf), "asin": (-1.0, 1.0), "acos": (-1.0, 1.0),
+    "acosh": (1.0, np.inf), "atanh": (-1.0, 1.0),
+}  # fmt: skip
+_IMAGE: Mapping[str, tuple[float, float]] = {
+    "exp": (0.0, np.inf), "expm1": (-1.0, np.inf), "tanh": (-1.0, 1.0), "erf": (-1.0, 1.0), "cosh": (1.0, np.inf),
+    "sqrt": (0.0, np.inf), "acosh": (0.0, np.inf), "sin": (-1.0, 1.0), "cos": (-1.0, 1.0), "square": (0.0, np.inf),
+}  # fmt: skip
 _NO_MINUS_ZERO = {"exp", "abs", "square", "cosh", "acosh", "acos"}
 
 

@@ -14,6 +14,7 @@ from cnnir.checker.windows import KINDS, divides_by_what_it_sums, empty_window, 
 from cnnir.diagnostics import OpError
 from cnnir.ops import pooling, smooth
 from cnnir.ops.activation import UserActivation
+from cnnir.ops.base import Op
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import Pooling
 from cnnir.ops.registry import OPS
@@ -22,7 +23,8 @@ from cnnir.testing import expressions
 from cnnir.types import TensorType
 
 
-def function(op: Elementwise, dtype: str = "f32") -> Function:
+def function(op: Op, dtype: str = "f32") -> Function:
+    assert isinstance(op, Elementwise)
     return Function(op.formula(), {}, TensorType(dtype, (1, 1, 4, 4)))
 
 
@@ -100,7 +102,7 @@ def test_valleys_of_real_functions_come_with_a_bound(op: Elementwise) -> None:
     assert exact.open.any(), "the float code is no valley, and nothing shows it to be one"
     found = pieces(f, 0, -20.0, 20.0, Search(True, 1e-4))
     assert found.goes("valley") and not found.open.any() and 0 < found.bound() < 1e-4
-    assert contradiction(f, 0, "valley", -20.0, 20.0, found.bound()) is None
+    assert contradiction(f, 0, "valley", -20.0, 20.0, slack=found.bound()) is None
 
 
 @settings(max_examples=150, deadline=None)
@@ -109,12 +111,12 @@ def test_no_proof_is_contradicted_by_samples(body, span, dtype) -> None:
     """Whatever the formula: what is proved on all pieces is not refuted by trying."""
     f = function(UserActivation("f", body), dtype)
     for how in (Search(), Search(True)):
-        found = pieces(f, 0, *span, how)
+        found = pieces(f, 0, span[0], span[1], how)
         if found.open.any() or found.nan.any():
             continue
         for way in ("up", "down", "valley", "peak"):
             if found.goes(way):
-                assert contradiction(f, 0, way, *span, found.bound()) is None, (way, how)
+                assert contradiction(f, 0, way, span[0], span[1], found.bound()) is None, (way, how)
 
 
 def test_a_jump_is_counted_out() -> None:

@@ -111,10 +111,9 @@ def share(graph: Graph) -> None:
     graph.results = {**graph.results, "more": Value("relu1")}
 
 
-TWO = {"kernel": (2, 2), "stride": (2, 2)}
 FORGERIES: dict[str, tuple[str, Callable[[Optimized], Optimized], str]] = {
-    "the wrong kind of pool": ("up", rewritten(lambda g: g.revise("maxpool1", op=MinPool(**TWO))), "refuted"),
-    "the pool was not turned": ("down", rewritten(lambda g: g.revise("maxpool1", op=MaxPool(**TWO))), "refuted"),
+    "the wrong kind of pool": ("up", rewritten(lambda g: g.revise("maxpool1", op=MinPool((2, 2), (2, 2)))), "refuted"),
+    "the pool was not turned": ("down", rewritten(lambda g: g.revise("maxpool1", op=MaxPool((2, 2), (2, 2)))), "refuted"),
     "another window": ("up", rewritten(lambda g: g.revise("maxpool1", op=MaxPool((2, 2), (2, 2), (1, 1, 1, 1)))), "refuted"),
     "a layer dropped": ("down", rewritten(drop("neg1")), "refuted"),
     "a layer changed": ("up", rewritten(lambda g: g.revise("relu1", op=Relu6())), "refuted"),
