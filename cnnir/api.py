@@ -24,7 +24,6 @@ Array = np.ndarray[Any, Any]
 Shapes = Mapping[str, Sequence[int]]
 Place = Literal["auto", "always", "never", "measure"]
 Exactness = Literal["exact", "ulp"]
-Nan = Literal["assume", "strict"]
 ConvAlgorithm = Literal["direct", "winograd", "auto"]
 Fusion = Literal["full", "act", "none"]
 Nan = Literal["assume", "strict"]
@@ -123,17 +122,11 @@ def verify(
     """
     from cnnir.checker.verification import verified
     from cnnir.ir.limits import refuse_too_large
-    from cnnir.passes.place import place as place_regions
     from cnnir.testing.data import trials
 
     network = _as_graph(graph)
     refuse_too_large(network)
-    if optimized is None:
-        optimized = (
-            optimize(network, place=place, exactness=exactness)
-            if place == "measure"
-            else place_regions(network, place=place, exactness=exactness, nan=nan)
-        )
+    optimized = optimized or optimize(network, place=place, exactness=exactness, nan=nan)
     names = ("reference", "llvm") if target == "llvm" else ("reference",)
     return verified(network, optimized, [(name, _runner(name), trials(network, runs)) for name in names])
 

@@ -26,6 +26,8 @@ MOST_CELLS = 60_000
 MOST_POINTS = 1 << 23
 RUNS, RUN = 64, 64
 """Runs of neighbouring numbers among samples, and how long they are: rounding breaks an order from one number to the next."""
+SIMPLE = np.arange(-10, 10.5, 0.5)
+"""Numbers that are shown if they will do."""
 LOST = 4_000
 """Cells open at once beyond which nothing is going to settle them."""
 
@@ -206,7 +208,12 @@ def _count_out(function: Function, row: int, of: Format, lo: int, hi: int) -> tu
 
 def contradiction(function: Function, row: int, way: Way, lo: float, hi: float, slack: float = 0.0) -> Counterexample | None:
     """Numbers in [lo, hi] on which the function goes another way by more than `slack`, where trying some thousands finds them."""
-    points = sample(function, lo, hi)
+    every = sample(function, lo, hi)
+    plain = every[np.isin(every.astype(np.float64), SIMPLE)]
+    return (_contradiction(function, row, way, plain, slack) if len(plain) else None) or _contradiction(function, row, way, every, slack)
+
+
+def _contradiction(function: Function, row: int, way: Way, points: Array, slack: float) -> Counterexample | None:
     values = function.at(points, row)
     if np.isnan(values).any():
         i = int(np.argmax(np.isnan(values)))
@@ -244,8 +251,7 @@ def sample(function: Function, lo: float, hi: float) -> Array:
     of = format_of(function.data.dtype)
     first, last = of.inside(lo, hi)
     near = [int(k) + d for k in _cuts(function, of) for d in range(-3, 4)]
-    grid = np.arange(-10, 10.5, 0.5)
-    fine = of.keys(np.concatenate([grid, np.linspace(-8, 8, 1025)]).astype(of.dtype))
+    fine = of.keys(np.concatenate([SIMPLE, np.linspace(-8, 8, 1025)]).astype(of.dtype))
     even = np.linspace(float(first), float(last), 4097).astype(np.int64)
     runs = (fine[:: len(fine) // RUNS, None] + np.arange(RUN)).ravel()
     keys = np.unique(np.concatenate([np.array(near), fine, even, runs, [first, last]]))

@@ -60,6 +60,8 @@ def float_class(place: Place) -> Check:
     library = sorted(
         {n.primitive.name for n in nodes(place.function.formula) if isinstance(n, Apply) and n.primitive.rounding == "library"}
     )
+    if place.certificate.float_class not in ("E", "C (swept)", "C (assumed)", "U"):
+        return refuted("float class", f"there is no class `{place.certificate.float_class}`")
     if place.certificate.float_class == "E" and library:
         return unconfirmed("float class", f"it is said to be exact everywhere, and uses {', '.join(library)}")
     return confirmed("float class", f"if {', '.join(library)} never break their order" if library else "")

@@ -174,15 +174,6 @@ nan_option = click.option(
 )
 
 
-nan_option = click.option(
-    "--nan",
-    type=click.Choice(["assume", "strict"]),
-    default="assume",
-    show_default=True,
-    help="Take data at a site to be finite and not NaN, or prove it.",
-)
-
-
 def place_option(default: str) -> Callable[[F], F]:
     """`--place`, with the verb's own default."""
     choices = click.Choice(["auto", "always", "never", "measure"])

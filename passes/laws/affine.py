@@ -121,13 +121,13 @@ network affine(x: f32[1, 3, 32, 32] in [0, 1]) {
         assert found is not None
         checked = ("elementwise", "private", *self.conditions)
         if found.is_x:
-            itself = ChannelFacts((), "affine", str(Grade.E), data=(-site.precision.max, site.precision.max))
-            return Certificate(self.name, {"every channel": "x itself"}, checked, str(Grade.E), records=(itself,))
+            itself = ChannelFacts((), "affine", Grade.E.name, data=(-site.precision.max, site.precision.max))
+            return Certificate(self.name, {"every channel": "x itself"}, checked, Grade.E.name, records=(itself,))
         growth, offset = error(largest_window(site.op, site.data) + found.roundings, found.size_scale, found.size_shift, site.precision)
         facts = {"every channel": f"affine; off by at most {growth:.3g} max|x| + {offset:.3g}"}
         bound = growth * site.known.magnitude + offset
         contract = (NO_OVERFLOW,) if question.terms.nan == "assume" else ()
-        return Certificate(self.name, facts, checked, str(Grade.U), bound, growth, contract, (linear_record(site.known, bound),))
+        return Certificate(self.name, facts, checked, Grade.U.name, bound, growth, contract, (linear_record(site.known, bound),))
 
     def rewrite(self, around: Surroundings, site: PoolSite) -> list[str]:
         lift(around, site, site.op, self.name)

@@ -39,7 +39,7 @@ def largest_window(pool: Pooling, data: TensorType) -> int:
 def linear_record(known: Interval, bound: float) -> ChannelFacts:
     """What a proof about averages knows, as data."""
     ends = (known.lo, known.hi)
-    return ChannelFacts((), "affine", str(Grade.U), ends, "the ranges of the network's inputs", "as one formula", bound=bound)
+    return ChannelFacts((), "affine", Grade.U.name, ends, "the ranges of the network's inputs", "as one formula", bound=bound)
 
 
 def error(roundings: int, scale: Array, shift: Array, precision: Precision) -> tuple[float, float]:

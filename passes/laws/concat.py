@@ -66,7 +66,7 @@ network concat(x: f32[1, 16, 32, 32]) {
 
     def certificate(self, pair: Pair) -> Certificate:
         facts = {f"input {found.site.region.result.layer}": f"law {found.law.name}" for found in openings(pair)}
-        return Certificate(self.name, facts, tuple(self.conditions), str(Grade.E))
+        return Certificate(self.name, facts, tuple(self.conditions), Grade.E.name)
 
     def rewrite(self, pair: Pair) -> list[str]:
         """Before: concat(a, b) -> pool -> readers. After: concat(a -> pool, b -> pool) -> readers; the concat keeps its name."""

@@ -107,7 +107,7 @@ network pointwise(x: f32[1, 64, 32, 32] in [0, 1]) {
         bound = growth * known.magnitude + offset
         contract = (NO_OVERFLOW,) if pair.terms.nan == "assume" else ()
         records = (linear_record(known, bound),)
-        return Certificate(self.name, facts, tuple(self.conditions), str(Grade.U), bound, growth, contract, records)
+        return Certificate(self.name, facts, tuple(self.conditions), Grade.U.name, bound, growth, contract, records)
 
     def rewrite(self, pair: Pair) -> list[str]:
         """Before: x -> conv -> pool -> readers. After: x -> pool -> conv -> readers, layers keeping their names."""
