@@ -20,7 +20,7 @@ from cnnir.ir.graph import Graph
 from cnnir.ops.convolution import Conv
 from cnnir.ops.pooling import Pooling
 from cnnir.ops.tensor import Input
-from cnnir.scalar.expr import Apply, Var, nodes
+from cnnir.scalar.expr import Var
 from cnnir.types import TensorType
 
 from .matching import Equation, applied
@@ -97,10 +97,8 @@ class Judge:
         if bound is not None:
             reason = f"{where} as a real function, not as it rounds"
             return Reordering("within a bound", equation.law, equation.words, reason, "U", bound)
-        steps = [n.primitive for n in nodes(function.formula) if isinstance(n, Apply)]
-        library = sorted({p.name for p in steps if p.rounding == "library"})
-        assumed = f", if {', '.join(library)} keep their order as compiled" if library else ""
-        return Reordering("proved", equation.law, equation.words, where + assumed, "C" if library else "E")
+        granted = function.taken_for_granted
+        return Reordering("proved", equation.law, equation.words, f"{where}{granted and ', '}{granted}", "C" if granted else "E")
 
     def _way(self, equation: Equation, row: int) -> Way:
         if equation.law == "channel":

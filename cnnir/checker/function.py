@@ -11,7 +11,7 @@ import numpy as np
 from cnnir.ir.graph import Graph, Value
 from cnnir.ops.elementwise import Elementwise
 from cnnir.scalar.evaluate import evaluate
-from cnnir.scalar.expr import Const, Expr, Param, Var, convert, has_variable, leaves, substitute
+from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, convert, has_variable, leaves, nodes, substitute
 from cnnir.scalar.primitives import Primitive
 from cnnir.scalar.typed import fold_typed
 from cnnir.types import TensorType, numpy_dtype
@@ -76,6 +76,13 @@ class Function:
             return found, slopes.step(primitive, [slope for _, slope in args], inner, found, of)
 
         return fold_typed(self.formula, [self.data.dtype], leaf, node).value
+
+    @property
+    def taken_for_granted(self) -> str:
+        """What a direction of the float code rests on, in words: that the library's functions are monotone; empty if nothing."""
+        steps = [n.primitive for n in nodes(self.formula) if isinstance(n, Apply)]
+        names = sorted({primitive.name for primitive in steps if primitive.rounding == "library"})
+        return f"assuming that {', '.join(names)} {'is' if len(names) == 1 else 'are'} monotone as compiled" if names else ""
 
     def landmarks(self) -> list[float]:
         """The numbers of the formula: where it may turn or jump."""

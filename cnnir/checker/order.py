@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from cnnir.certificates import ChannelFacts
-from cnnir.scalar.expr import Apply, nodes
 
 from .conditions import Place, comparing, data_range, full_windows, private, zero_sign
 from .directions import Pieces, Search, Way, contradiction, pieces
@@ -57,14 +56,12 @@ def covered(place: Place) -> Check:
 
 def float_class(place: Place) -> Check:
     """Class E needs no library function."""
-    library = sorted(
-        {n.primitive.name for n in nodes(place.function.formula) if isinstance(n, Apply) and n.primitive.rounding == "library"}
-    )
+    granted = place.function.taken_for_granted
     if place.certificate.float_class not in ("E", "C (swept)", "C (assumed)", "U"):
         return refuted("float class", f"there is no class `{place.certificate.float_class}`")
-    if place.certificate.float_class == "E" and library:
-        return unconfirmed("float class", f"it is said to be exact everywhere, and uses {', '.join(library)}")
-    return confirmed("float class", f"if {', '.join(library)} never break their order" if library else "")
+    if place.certificate.float_class == "E" and granted:
+        return unconfirmed("float class", f"it is said to be exact everywhere, which needs {granted}")
+    return confirmed("float class", granted)
 
 
 def _mask(place: Place, mask: str) -> Check:
