@@ -14,23 +14,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnir.api import compile, dumps, emit, evaluate, load, load_program, optimize, parse, save
-    from cnnir.decisions import Certificate, Decision, Optimized, Site, Witness
+    from cnnir.api import audit, compile, dumps, emit, evaluate, load, load_program, optimize, parse, save, verify
+    from cnnir.auditing.report import Audit
+    from cnnir.certificates import Certificate
+    from cnnir.checker.verification import Verification
+    from cnnir.decisions import Decision, Optimized, Site, Witness
     from cnnir.diagnostics import CnnirError, Diagnostic
     from cnnir.ir.graph import Graph
     from cnnir.types import TensorType
 
 _WHERE = {
-    **dict.fromkeys(("compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save"), "cnnir.api"),
-    **dict.fromkeys(("Certificate", "Decision", "Optimized", "Site", "Witness"), "cnnir.decisions"),
+    **dict.fromkeys(
+        ("audit", "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "verify"), "cnnir.api"
+    ),
+    "Audit": "cnnir.auditing.report",
+    "Certificate": "cnnir.certificates",
+    "Verification": "cnnir.checker.verification",
+    **dict.fromkeys(("Decision", "Optimized", "Site", "Witness"), "cnnir.decisions"),
     **dict.fromkeys(("CnnirError", "Diagnostic"), "cnnir.diagnostics"),
     "Graph": "cnnir.ir.graph",
     "TensorType": "cnnir.types",
 }
 
 __all__ = [  # noqa: RUF022 - functions first, as people look for them
-    "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save",
-    "Certificate", "CnnirError", "Decision", "Diagnostic", "Graph", "Optimized", "Site", "TensorType", "Witness",
+    "audit", "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "verify",
+    "Audit", "Certificate", "CnnirError", "Decision", "Diagnostic", "Graph", "Optimized", "Site", "TensorType", "Verification", "Witness",
 ]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +12,10 @@ import numpy as np
 from cnnir.diagnostics import CnnirError, Diagnostic
 
 if TYPE_CHECKING:
+    from cnnir.auditing.report import Audit
     from cnnir.backends.tvm.program import Program
+    from cnnir.checker.runs import Program as Runnable
+    from cnnir.checker.verification import Verification
     from cnnir.decisions import Optimized
     from cnnir.facts.evidence import Evidence
     from cnnir.ir.graph import Graph
@@ -21,9 +24,10 @@ Array = np.ndarray[Any, Any]
 Shapes = Mapping[str, Sequence[int]]
 Place = Literal["auto", "always", "never", "measure"]
 Exactness = Literal["exact", "ulp"]
-Nan = Literal["assume", "strict"]
 ConvAlgorithm = Literal["direct", "winograd", "auto"]
 Fusion = Literal["full", "act", "none"]
+Nan = Literal["assume", "strict"]
+Check = Literal["reference", "llvm"]
 Form = Literal["cnn", "relax", "tir", "llvm-ir", "cuda", "ptx"]
 
 
@@ -104,6 +108,52 @@ def evidence(target: str = "llvm") -> Evidence:
     from cnnir.backends.tvm.targets import parse_target
 
     return Cache(parse_target(target))
+
+
+def verify(
+    graph: Graph | str | Path, *, place: Place = "auto", exactness: Exactness = "exact", nan: Nan = "assume", runs: int = 8,
+    target: Check = "reference", optimized: Optimized | None = None,
+) -> Verification:  # fmt: skip
+    """Optimize a network, check every certificate by a checker that shares no code with the rewriter, and run it before and after.
+
+    Both networks run on `runs` sets of adversarial and random data, by the reference and, with `target="llvm"`, compiled too:
+    the bits are equal where all moves are exact, and each site is within its stated bound where one re-rounds. `optimized`
+    is checked instead of what the optimizer makes now. Never raises for what it finds: see `.ok`, `.report` and `.runs`.
+    """
+    from cnnir.checker.verification import verified
+    from cnnir.ir.limits import refuse_too_large
+    from cnnir.testing.data import trials
+
+    network = _as_graph(graph)
+    refuse_too_large(network)
+    optimized = optimized or optimize(network, place=place, exactness=exactness, nan=nan)
+    names = ("reference", "llvm") if target == "llvm" else ("reference",)
+    return verified(network, optimized, [(name, _runner(name), trials(network, runs)) for name in names])
+
+
+def audit(original: Graph | str | Path, optimized: Graph | str | Path, runs: int = 8) -> Audit:
+    """What lies between a network and somebody's optimized version of it: each reordering, proved, bounded, wrong or not understood.
+
+    Values are paired by what they are computed of, weights by their numbers; names do not matter. What is wrong comes with
+    data on which both orders were run; both networks also run on `runs` sets of data. Raises CnnirError where inputs (by
+    name) or outputs (by place) are of other types.
+    """
+    from cnnir.auditing.audit import audited
+    from cnnir.ir.limits import refuse_too_large
+    from cnnir.testing.data import trials
+
+    networks = [_as_graph(original), _as_graph(optimized)]
+    for network in networks:
+        refuse_too_large(network)
+    return audited(networks[0], networks[1], _runner("reference"), trials(networks[0], runs))
+
+
+def _runner(name: str) -> Callable[[Graph], Runnable]:
+    if name == "reference":
+        from cnnir.backends.reference import evaluate as run_reference
+
+        return lambda graph: lambda feeds: run_reference(graph, feeds)
+    return lambda graph: compile(graph, name) if graph.results else lambda feeds: {}
 
 
 def compile(

@@ -116,6 +116,7 @@ _FILES = {
     "C0602": Code("an input array of another type", "Arrays must have the dtype and shape that the network declares."),
     "C0603": Code("reordered outputs differ", "The reordered network does not answer as the original. This is a bug: nothing was timed."),
     "C0604": Code("an opaque node cannot be evaluated", "What another framework calls it is kept word for word, and its meaning is not known here."),
+    "C0605": Code("two networks that cannot be compared", "An audit compares two versions of one network: inputs of the same names and types, and as many outputs of the same types."),
     "C0701": Code("not expressible in ONNX", "The layer has no ONNX operator with the same meaning."),
     "C0702": Code("too large for one ONNX message", "Protocol buffers end at 2 GB; the weights must be external data."),
     "C0710": Code("no such runtime", "The name is none of the runtimes that networks are raced against."),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from .certificates import Certificate
 from .diagnostics import Span
 from .ir.graph import Graph
 
@@ -22,26 +22,6 @@ class Site:
 
     def __str__(self) -> str:
         return f"{' -> '.join((*self.region, self.pool))}"
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """Why a move is right, machine-readable: the law, the facts it used, the side conditions that were checked."""
-
-    law: str
-    facts: Mapping[str, Any]
-    conditions: tuple[str, ...]
-    float_class: str
-    """The worst over the channels: `E` exact on every IEEE target, exact for this formula over this library `C (swept)` where that
-    was seen on every input and `C (assumed)` where not, `U` within `bound`."""
-    bound: float | None = None
-    """Of class U: how far apart the two networks can be at the site, for any data in their proven range;"""
-    growth: float | None = None
-    """where the data decide that, as in averages, the bound for each unit of the largest |x| at the site."""
-    assumptions: tuple[str, ...] = ()
-    """What the proof takes for granted, in words."""
-    records: tuple[Mapping[str, Any], ...] = ()
-    """The facts as data, one record for each group of channels, covering all of them."""
 
 
 @dataclass(frozen=True)

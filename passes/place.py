@@ -6,12 +6,14 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from cnnir.certificates import Certificate
 from cnnir.decisions import Decision, Optimized, Site, Verdict
 from cnnir.facts.evidence import Evidence
 from cnnir.ir.graph import Graph, Layer
 from cnnir.ir.verify import verify
 from cnnir.ops.pooling import Pooling
 from cnnir.price import Operations, PriceModel, Work
+from cnnir.types import TensorType
 
 from .laws import LAYER_LAWS
 from .laws.order import refuted
@@ -107,7 +109,7 @@ class Placement:
 
     def _exchange(self, found: Found) -> tuple[Decision, list[str]]:
         site, law = found.site, found.law
-        said, certificate = law.said(site.op.reduce), found.proof.certificate
+        said, certificate = law.said(site.op.reduce), _about(found.proof, site.decided, site.data)
         verdict, reason = self._verdict(site.decided, law, said, law.work(site))
         pools = law.rewrite(self.around, site) if verdict == "moved" else []
         return Decision(site.decided, law.name, verdict, reason, certificate, bound=certificate.bound), pools
@@ -115,8 +117,9 @@ class Placement:
     def _step(self, pair: Pair, law: LayerLaw, proof: Proof) -> tuple[Decision, list[str]]:
         site = Site(pair.pool.name, (pair.layer.name,), pair.pool.origin.span)
         verdict, reason = self._verdict(site, law, law.words, law.work(pair))
+        certificate = _about(proof, site, pair.graph.type(pair.inputs[0]))
         pools = law.rewrite(pair) if verdict == "moved" else []
-        return Decision(site, law.name, verdict, reason, proof.certificate, bound=proof.certificate.bound), pools
+        return Decision(site, law.name, verdict, reason, certificate, bound=certificate.bound), pools
 
     def _verdict(self, site: Site, law: Law, said: str, work: tuple[Work, Work]) -> tuple[Verdict, str]:
         proven = f"law {law.name}: {' -> '.join(site.region)} is {said}"
@@ -138,6 +141,10 @@ class Placement:
         if blocked is None or (blocked.condition == "elementwise" and (convolves or not data)):
             return None
         return _blocked(site, blocked)
+
+
+def _about(proof: Proof, site: Site, data: TensorType) -> Certificate:
+    return proof.certificate.about(site.region, site.pool, data.dtype)
 
 
 def _blocked(site: Site, blocked: Blocked) -> Decision:

@@ -34,6 +34,12 @@ class ChannelFact:
 
     channels: Array
     fact: Fact
+    whole: bool
+    """Whether it was found by looking at the region as one formula,"""
+    ranged: bool
+    """and whether the range of the data that it holds on was computed from the network's inputs, or else is every finite number:"""
+    domain: Interval
+    """that range."""
 
 
 @dataclass
@@ -44,7 +50,7 @@ class PoolSite:
     pool: Layer
     region: Region
     surroundings: Surroundings
-    _found: dict[tuple[bytes, bool], Fact] = field(default_factory=dict[tuple[bytes, bool], Fact])
+    _found: dict[tuple[bytes, bool], ChannelFact] = field(default_factory=dict[tuple[bytes, bool], ChannelFact])
 
     @property
     def op(self) -> Pooling:
@@ -119,7 +125,7 @@ class PoolSite:
 
     # -- facts ------------------------------------------------------------------------------------------------------
 
-    def fact(self, channels: Array, ranged: bool) -> Fact:
+    def fact(self, channels: Array, ranged: bool) -> ChannelFact:
         """Facts of the region for all of these channels at once; `ranged` uses the computed range of the data."""
         key = (channels.tobytes(), ranged)
         if key not in self._found:
@@ -134,14 +140,14 @@ class PoolSite:
         waiting = list(reversed(self.groups()))
         while waiting:
             channels = waiting.pop()
-            found = next((f for f in self._levels(channels) if holds(f)), None)
+            found = next((f for f in self._levels(channels) if holds(f.fact)), None)
             if found is not None:
-                yield ChannelFact(channels, found)
+                yield found
             elif len(channels) > 1:
                 middle = len(channels) // 2
                 waiting += [channels[middle:], channels[:middle]]
             else:
-                yield ChannelFact(channels, self.fact(channels, True))
+                yield self.fact(channels, True)
                 return
 
     def wraps(self) -> tuple[Layer, str, str] | None:
@@ -158,30 +164,30 @@ class PoolSite:
                 return None
         return found
 
-    def _levels(self, channels: Array) -> Iterator[Fact]:
+    def _levels(self, channels: Array) -> Iterator[ChannelFact]:
         yield self.fact(channels, False)
         yield self.fact(channels, True)
 
-    def _derive(self, channels: Array, ranged: bool) -> Fact:
+    def _derive(self, channels: Array, ranged: bool) -> ChannelFact:
         known = self.known if ranged else unknown(self.precision)
         first, *others = self.region.layers
         if others or self.coefficients:
-            return self._composed(channels, known)
+            return ChannelFact(channels, *self._composed(channels, known), ranged, known)
         key = type(first.op), self.expression, known, self.precision.name  # not the op: equal ones may differ in a zero's sign
         shared = self.surroundings.facts
         if key not in shared:
-            shared[key] = self._composed(channels, known)
-        return shared[key]
+            shared[key], _ = self._composed(channels, known)
+        return ChannelFact(channels, shared[key], False, ranged, known)
 
-    def _composed(self, channels: Array, known: Interval) -> Fact:
-        """Facts layer by layer."""
+    def _composed(self, channels: Array, known: Interval) -> tuple[Fact, bool]:
+        """Facts layer by layer, and whether looking at the region as one formula found more."""
         facts: dict[Value, Fact] = {self.region.data: identity(known)}
         for layer in self.region.layers:
             facts[Value(layer.name)] = self._apply(layer, Analysis(self._precision(layer), self._bounds(layer, channels)), facts)
         fact = facts[self.region.result]
-        if not fact.direction.is_monotone and len(self.region.layers) > 1:
-            fact = self._whole(fact, channels, known)
-        return upgraded(fact, known, self.support(fact, known))
+        enough = fact.direction.is_monotone or len(self.region.layers) == 1
+        found = fact if enough else self._whole(fact, channels, known)
+        return upgraded(found, known, self.support(found, known)), found is not fact
 
     def support(self, fact: Fact, domain: Interval) -> Support:
         """What was swept of the region, with data anywhere in `domain`, that bears on a fact of it."""

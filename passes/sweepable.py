@@ -67,7 +67,7 @@ def _region(site: PoolSite) -> Iterator[Sweepable]:
     if any(isinstance(leaf, Param) for leaf in leaves(site.expression)):
         return
     for ranged in (False, True):
-        fact = site.fact(np.zeros(1, np.int64), ranged)
+        fact = site.fact(np.zeros(1, np.int64), ranged).fact
         if fact.grade is Grade.E:
             return
         if fact.direction.valley or fact.direction.peak:

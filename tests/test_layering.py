@@ -131,6 +131,13 @@ def test_rooms_know_only_whom_they_may() -> None:
     ])  # fmt: skip
 
 
+def test_the_checker_shares_nothing_with_the_rewriter() -> None:
+    """What checks certificates must not use what made them: only what ops declare of themselves, and the network."""
+    never = ("cnnir.facts", "cnnir.analysis", "cnnir.passes", "cnnir.price")
+    report([where(m, s) for m, s in everything() if m.startswith("cnnir.checker") and s.target.startswith(never)])
+    assert any(m.startswith("cnnir.checker.") for m in modules())
+
+
 def test_the_surface_imports_rooms_when_they_are_used() -> None:
     report(
         [

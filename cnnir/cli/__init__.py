@@ -13,6 +13,8 @@ _VERBS = {
     "compile": "Compile a network to a package, or print what it becomes.",
     "run": "Run a network or a compiled package on arrays.",
     "opt": "Rewrite a network and write it back as text.",
+    "verify": "Check every proof again, independently, and run both networks.",
+    "audit": "Say what somebody's optimizer reordered, and whether it may.",
     "bench": "Time a network before and after, side by side.",
     "sweep": "Run activations on every number there is, for proofs to cite.",
     "find": "Find layers by a pattern such as CONV -> ACT -> POOL.",

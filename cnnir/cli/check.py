@@ -8,6 +8,7 @@ import click
 
 from .console import console, emit_json, exactness_option, json_option, load_model, model_argument, nan_option, place_option, table
 from .decisions import decision_json, proof
+from .decisions import place as place_of
 
 if TYPE_CHECKING:
     from cnnir.decisions import Decision
@@ -65,18 +66,18 @@ def command(model: str, place: str, exactness: str, nan: str, proofs: bool, as_j
     if activations:
         rows = [(n, str(c), f) for n, c, f in activations]
         out.print(table(["activation", "layers", "facts on the range that reaches it"], rows, right=(1,)))
-    _print_decisions(done.decisions, proofs)
+    _print_decisions(done.decisions, graph, proofs)
 
 
-def _print_decisions(decisions: tuple[Decision, ...], proofs: bool) -> None:
+def _print_decisions(decisions: tuple[Decision, ...], graph: Graph, proofs: bool) -> None:
     from rich.text import Text
 
     out = console()
     if not decisions:
         out.print("no pool has an elementwise layer in front of it: nothing to move")
     for decision in decisions:
-        where = f"  ({decision.site.span.location})" if decision.site.span else ""
-        line = Text.assemble((f"{decision.verdict:8}", _STYLE[decision.verdict]), f"{decision.site}{where}")
+        where = place_of(decision, graph)
+        line = Text.assemble((f"{decision.verdict:8}", _STYLE[decision.verdict]), str(decision.site), f"  ({where})" if where else "")
         out.print(line)
         out.print(Text(f"        {decision.reason}"))
         if proofs:

@@ -11,6 +11,7 @@ import numpy as np
 from cnnir.facts.interval import Interval
 from cnnir.facts.oracle import samples
 from cnnir.facts.precision import precision
+from cnnir.feeds import random_feeds
 from cnnir.ir.graph import Graph
 from cnnir.ops.elementwise import Elementwise
 from cnnir.scalar.expr import Expr, X
@@ -104,3 +105,19 @@ def feeds(graph: Graph, seed: int = 0) -> Iterator[Mapping[str, Array]]:
         streams = _streams(graph, formula, seed + 100 * turn)
         for arrays in zip(*streams.values(), strict=False):
             yield dict(zip(streams, arrays, strict=True))
+
+
+def trials(graph: Graph, count: int) -> Iterator[tuple[str, Mapping[str, Array]]]:
+    """So many sets of data with words for them: adversarial ones of each kind in turn, every fourth one random."""
+    made = 0
+    for seed in range(count):
+        for place, feed in enumerate(feeds(graph, 1000 * seed)):
+            if made % 4 == 3:
+                yield f"random data, seed {made}", random_feeds(graph.inputs, graph.ranges, made)
+                made += 1
+            if made >= count:
+                return
+            yield f"adversarial data {place}, seed {1000 * seed}", feed
+            made += 1
+            if made >= count:
+                return

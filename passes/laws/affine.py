@@ -22,7 +22,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cnnir.decisions import Certificate
+from cnnir.certificates import Certificate, ChannelFacts
 from cnnir.facts.fact import Fact, Grade
 from cnnir.facts.linear import Linear, linear
 from cnnir.price import Work
@@ -32,7 +32,7 @@ from ..site import PoolSite
 from ..surroundings import Surroundings
 from ..terms import Terms
 from . import conditions as shared
-from .average import NO_OVERFLOW, counts_what_it_sums, error, largest_window
+from .average import NO_OVERFLOW, counts_what_it_sums, error, largest_window, linear_record
 from .rule import Condition, Question, Refusal, RegionLaw
 from .work import pooled, region_steps
 
@@ -121,12 +121,13 @@ network affine(x: f32[1, 3, 32, 32] in [0, 1]) {
         assert found is not None
         checked = ("elementwise", "private", *self.conditions)
         if found.is_x:
-            return Certificate(self.name, {"every channel": "x itself"}, checked, str(Grade.E))
+            itself = ChannelFacts((), "affine", Grade.E.name, data=(-site.precision.max, site.precision.max))
+            return Certificate(self.name, {"every channel": "x itself"}, checked, Grade.E.name, records=(itself,))
         growth, offset = error(largest_window(site.op, site.data) + found.roundings, found.size_scale, found.size_shift, site.precision)
         facts = {"every channel": f"affine; off by at most {growth:.3g} max|x| + {offset:.3g}"}
         bound = growth * site.known.magnitude + offset
         contract = (NO_OVERFLOW,) if question.terms.nan == "assume" else ()
-        return Certificate(self.name, facts, checked, str(Grade.U), bound, growth, contract)
+        return Certificate(self.name, facts, checked, Grade.U.name, bound, growth, contract, (linear_record(site.known, bound),))
 
     def rewrite(self, around: Surroundings, site: PoolSite) -> list[str]:
         lift(around, site, site.op, self.name)

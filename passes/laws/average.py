@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 
+from cnnir.certificates import ChannelFacts
+from cnnir.facts.fact import Grade
+from cnnir.facts.interval import Interval
 from cnnir.facts.precision import Precision
 from cnnir.ops.pooling import Pooling
 from cnnir.types import TensorType
@@ -31,6 +34,12 @@ def counts_what_it_sums(pool: Pooling, data: TensorType) -> bool:
 def largest_window(pool: Pooling, data: TensorType) -> int:
     """The most real elements that one window sums."""
     return int(np.max(_real(pool, data), initial=1))
+
+
+def linear_record(known: Interval, bound: float) -> ChannelFacts:
+    """What a proof about averages knows, as data."""
+    ends = (known.lo, known.hi)
+    return ChannelFacts((), "affine", Grade.U.name, ends, "the ranges of the network's inputs", "as one formula", bound=bound)
 
 
 def error(roundings: int, scale: Array, shift: Array, precision: Precision) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from cnnir.decisions import Certificate
+from cnnir.certificates import Certificate
 from cnnir.facts.fact import Grade
 from cnnir.ir.graph import Layer, Use, Value
 from cnnir.ops.tensor import Concat as ConcatOp
@@ -66,7 +66,7 @@ network concat(x: f32[1, 16, 32, 32]) {
 
     def certificate(self, pair: Pair) -> Certificate:
         facts = {f"input {found.site.region.result.layer}": f"law {found.law.name}" for found in openings(pair)}
-        return Certificate(self.name, facts, tuple(self.conditions), str(Grade.E))
+        return Certificate(self.name, facts, tuple(self.conditions), Grade.E.name)
 
     def rewrite(self, pair: Pair) -> list[str]:
         """Before: concat(a, b) -> pool -> readers. After: concat(a -> pool, b -> pool) -> readers; the concat keeps its name."""

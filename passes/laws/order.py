@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
-from cnnir.decisions import Certificate, Witness
+from cnnir.certificates import Certificate, ChannelFacts
+from cnnir.decisions import Witness
 from cnnir.facts import describe, lattice
 from cnnir.facts.fact import Fact, Grade
 from cnnir.facts.lattice import Direction
@@ -85,7 +86,7 @@ class OrderLaw(RegionLaw):
         weakest = max((part.fact for part in parts), key=lambda fact: (fact.grade, not fact.swept))
         bound = max(part.fact.bound or 0.0 for part in parts) if weakest.grade is Grade.U else None
         checked = ("elementwise", "private", *self.conditions)
-        records = tuple(_record(part) for part in parts)
+        records = tuple(_record(part, site) for part in parts)
         taken = assumptions(site, parts, question.terms)
         return Certificate(self.name, facts, checked, weakest.float_class, bound, assumptions=taken, records=records)
 
@@ -97,15 +98,23 @@ class OrderLaw(RegionLaw):
         return Work(before, pooled=reads), Work(after * self.copies + combined, pooled=reads * self.pools)
 
 
-def _record(part: ChannelFact) -> dict[str, object]:
+def _record(part: ChannelFact, site: PoolSite) -> ChannelFacts:
     fact = part.fact
-    known = {
-        "direction": lattice.name(fact.direction),
-        "range": [fact.range.lo, fact.range.hi],
-        "nan": fact.range.nan,
-        "minus_zero": fact.range.minus_zero,
-    }
-    return {"channels": part.channels.tolist(), **known, "float_class": fact.float_class, "bound": fact.bound}
+    direction = lattice.name(fact.direction).partition("(")[0]
+    turned = fact.direction.peak if direction == "peak" else fact.direction.valley
+    return ChannelFacts(
+        () if len(part.channels) == site.channels else tuple(part.channels.tolist()),
+        direction,
+        fact.float_class,
+        data=(part.domain.lo, part.domain.hi),
+        source="the ranges of the network's inputs" if part.ranged else "every finite number",
+        derivation="as one formula" if part.whole else "layer by layer",
+        turn=(turned.until, turned.since) if turned and direction in ("valley", "peak") else None,
+        range=(fact.range.lo, fact.range.hi),
+        nan=fact.range.nan,
+        minus_zero=fact.range.minus_zero,
+        bound=fact.bound,
+    )
 
 
 def _channels(part: ChannelFact, site: PoolSite) -> str:

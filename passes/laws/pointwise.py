@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cnnir.decisions import Certificate
+from cnnir.certificates import Certificate
 from cnnir.facts.fact import Grade
 from cnnir.facts.precision import precision
 from cnnir.ir.graph import Layer, Use, Value
@@ -29,7 +29,7 @@ from cnnir.price import Work
 
 from ..site import Array
 from ..terms import Terms
-from .average import NO_OVERFLOW, error, largest_window
+from .average import NO_OVERFLOW, error, largest_window, linear_record
 from .pairs import counted_bias, may_round, privately_read
 from .rule import LayerLaw, Pair, PairCondition, Refusal
 from .work import pooled
@@ -103,9 +103,11 @@ network pointwise(x: f32[1, 64, 32, 32] in [0, 1]) {
         terms, scale, shift = sizes(pair)
         growth, offset = error(largest_window(pair.op, source) + terms, scale, shift, of)
         facts = {"every channel": f"linear over channels; off by at most {growth:.3g} max|x| + {offset:.3g}"}
-        bound = growth * pair.around.ranges[data].finite(of).magnitude + offset
+        known = pair.around.ranges[data].finite(of)
+        bound = growth * known.magnitude + offset
         contract = (NO_OVERFLOW,) if pair.terms.nan == "assume" else ()
-        return Certificate(self.name, facts, tuple(self.conditions), str(Grade.U), bound, growth, contract)
+        records = (linear_record(known, bound),)
+        return Certificate(self.name, facts, tuple(self.conditions), Grade.U.name, bound, growth, contract, records)
 
     def rewrite(self, pair: Pair) -> list[str]:
         """Before: x -> conv -> pool -> readers. After: x -> pool -> conv -> readers, layers keeping their names."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
-from cnnir.decisions import Certificate, Witness
+from cnnir.certificates import Certificate
+from cnnir.decisions import Witness
 from cnnir.facts.fact import Fact
 from cnnir.ir.graph import Graph, Layer, Value
 from cnnir.ops.pooling import Pooling, Reduce
