@@ -113,7 +113,7 @@ class Placement:
         proven = f"law {law.name}: {' -> '.join(site.region)} is {said}"
         if self.place == "never":
             return "kept", "place=never"
-        if self.place == "always":
+        if self.place == "always" and not (isinstance(law, LayerLaw) and law.weighed):
             return "moved", proven
         cost = self.price.saving(self.around.graph, site, *work)
         return ("moved", f"{proven}; {cost}") if cost.saves else ("kept", f"saves nothing: {cost}")

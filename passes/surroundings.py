@@ -42,6 +42,11 @@ class Surroundings:
         if self._behind is not None and after in self._behind:
             self._behind[name] = self._behind[after]
 
+    def removed(self, name: str) -> None:
+        """The layer is about to be removed."""
+        self.ranges.forget([name])
+        del self.order[name]
+
     def tells_zeros_apart(self, after: str) -> Layer | None:
         """The first layer behind `after` that gives different results for -0 and +0 on the range of its data, if any does."""
         if self._behind is None:

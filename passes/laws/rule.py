@@ -92,7 +92,10 @@ class RegionLaw(Law):
 
 
 class LayerLaw(Law):
-    """A law about the one layer in front of a pool that makes what the pool reads: a convolution, a concat."""
+    """A law about the one layer in front of a pool that makes what the pool reads: a convolution, a concat, a pool."""
+
+    weighed: ClassVar[bool] = False
+    """Whether it is a matter of price under `place=always` too: the rewrite brings no pool further up."""
 
     def about(self, layer: Layer) -> bool:
         """Whether the law speaks of such a layer."""

@@ -13,7 +13,7 @@ from cnnir.ops import arithmetic, piecewise, smooth
 from cnnir.ops.activation import UserActivation
 from cnnir.ops.convolution import Conv
 from cnnir.ops.elementwise import Elementwise
-from cnnir.ops.pooling import AvgPool, GlobalMaxPool, MaxPool, MinPool
+from cnnir.ops.pooling import AdaptiveMaxPool, AvgPool, GlobalMaxPool, MaxPool, MinPool, Pooling
 from cnnir.ops.tensor import Concat, Softmax
 from cnnir.passes.terms import Terms
 from cnnir.scalar.expr import Expr, X, apply
@@ -116,6 +116,25 @@ def joined_and_read() -> Graph:
     graph = joined(1)
     graph.results["other"] = graph.add(smooth.Sigmoid(), [Value("concat")])
     return graph
+
+
+def pooled_twice(second: Pooling, *others: Elementwise, size: int = 4) -> Graph:
+    """Two pools in a row, which would be cheaper as one if they were one."""
+    return chain(TWO, second, *others, shape=(1, 4, size, size))
+
+
+def pooled_and_read() -> Graph:
+    """Two pools in a row, with what is between them read by somebody else."""
+    graph = pooled_twice(TWO)
+    graph.results["other"] = graph.add(smooth.Sigmoid(), [Value("maxpool")])
+    return graph
+
+
+def zeros() -> Array:
+    """Of two zeros the one in a window of its own comes first, but not down the columns of both windows; and mirrored."""
+    one = np.full((4, 4), -1, np.float32)
+    one[0, 1], one[2, 0] = -0.0, 0.0
+    return np.stack([one, -one, one[::-1, ::-1], one.T])[None] * np.float32(1)
 
 
 def pointwise(conv: Conv, pool: AvgPool | MaxPool, *others: Elementwise) -> Graph:
@@ -284,6 +303,28 @@ CASES: dict[str, Case] = {
     "1 x 1, rounding": Case(
         "exact enough", "class U", lambda: pointwise(Conv(4, (1, 1)), AVERAGE), image(1, -2, 3, 0.5, -1), law="pointwise"
     ),
+    "max, then min": Case(
+        "alike", "not `maxpool` and `minpool`", lambda: pooled_twice(MinPool((2, 2), (2, 2))), image(1, -2, 3, 0.5, -1), law="cascade"
+    ),
+    "two pools, read between": Case("private", "also read by `sigmoid`", pooled_and_read, image(1, 2, 3, 0.5), law="cascade"),
+    "dropped element": Case(
+        "same windows",
+        "`maxpool` leaves it out",
+        lambda: chain(MaxPool((3, 3), (2, 2)), MaxPool((3, 3), (4, 4), (0, 0, 1, 1)), shape=(1, 4, 14, 14)),
+        lambda: np.arange(784, dtype=np.float32).reshape(1, 4, 14, 14),
+        law="cascade",
+    ),
+    "elements between windows": Case(
+        "same windows",
+        "`maxpool` leaves it out",
+        lambda: chain(MaxPool((3, 3), (4, 4)), MaxPool((2, 2), (4, 4)), shape=(1, 4, 15, 15)),
+        lambda: np.eye(15, dtype=np.float32)[None, None] * (np.arange(15) == 3).astype(np.float32) + np.zeros((1, 4, 1, 1), np.float32),
+        law="cascade",
+    ),
+    "two pools, adaptive": Case(
+        "same windows", "are adaptive", lambda: pooled_twice(AdaptiveMaxPool((2, 2)), size=6), image(1, 2, 3, 0.5), law="cascade"
+    ),
+    "two pools, zeros": Case("zero sign", "tells -0 from +0", lambda: pooled_twice(TWO, smooth.Reciprocal()), zeros, law="cascade"),
     "joined across": Case("channel axis", "across the seam", lambda: joined(3), lambda: np.ones((1, 12, 2, 1), "float32"), law="concat"),
     "joined and read": Case("private", "also read by `sigmoid`", joined_and_read, window(-1, 2, 3, 4), law="concat"),
 }
