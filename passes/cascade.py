@@ -21,11 +21,11 @@ from cnnir.facts.fact import Grade
 from cnnir.ir.graph import Graph, Layer, Use, Value
 from cnnir.ir.text import spell
 from cnnir.ir.verify import verify
-from cnnir.ops.pooling import Pooling, SlidingPool
+from cnnir.ops.pooling import ExtremePool, Pooling
 from cnnir.ops.window import axis_pads
 from cnnir.types import TensorType
 
-from .laws.cascade import Cascade, odd_one, tells_order
+from .laws.cascade import Cascade, both_starts, odd_one, tells_order
 from .laws.rule import Pair, Proof
 from .laws.work import comparisons
 from .rewrites import added
@@ -83,7 +83,7 @@ def split(around: Surroundings) -> Iterator[Decision]:
                 yield _derived(around, value, pool, *min(rests, key=lambda found: comparisons(found[0], found[1].type)))
 
 
-def _derived(around: Surroundings, value: Value, pool: Layer, rest: SlidingPool, smaller: Layer) -> Decision:
+def _derived(around: Surroundings, value: Value, pool: Layer, rest: ExtremePool, smaller: Layer) -> Decision:
     before, after = comparisons(_op(pool), around.graph.type(value)), comparisons(rest, smaller.type)
     if after >= before:
         return _decision((smaller.name,), pool, "kept", f"saves nothing: {before} comparisons before, {after} after")
@@ -96,9 +96,9 @@ def _derived(around: Surroundings, value: Value, pool: Layer, rest: SlidingPool,
     return _decision((smaller.name,), pool, "moved", reason, _certificate(rest))
 
 
-def _rest(smaller: SlidingPool, whole: SlidingPool, data: TensorType) -> SlidingPool | None:
+def _rest(smaller: ExtremePool, whole: ExtremePool, data: TensorType) -> ExtremePool | None:
     """The pool that makes `whole` of what `smaller` gives; None where there is none."""
-    if smaller.reduce != whole.reduce:
+    if smaller.reduce != whole.reduce or both_starts(smaller, whole) != whole.start:
         return None
     middle, outputs = smaller.infer([data])[0], whole.infer([data])[0].spatial
     axes = [_rest_axis(smaller, whole, i, middle.spatial[i], outputs[i]) for i in range(len(outputs))]
@@ -114,7 +114,7 @@ def _rest(smaller: SlidingPool, whole: SlidingPool, data: TensorType) -> Sliding
     return rest if same else None
 
 
-def _rest_axis(smaller: SlidingPool, whole: SlidingPool, i: int, length: int, outputs: int) -> tuple[int, int, int, int]:
+def _rest_axis(smaller: ExtremePool, whole: ExtremePool, i: int, length: int, outputs: int) -> tuple[int, int, int, int]:
     """Kernel, stride and pads that the closed form of the law makes `whole` of, if anything does."""
     step, spread = smaller.stride[i], [(op.kernel[i] - 1) * op.dilation[i] for op in (smaller, whole)]
     kernel, stride = (spread[1] - spread[0]) // step + 1, whole.stride[i] // step
@@ -155,7 +155,7 @@ def _separated(around: Surroundings, pool: Layer) -> Iterator[Decision]:
     yield _decision((), pool, "moved", reason, _certificate(op))
 
 
-def _parts(op: SlidingPool, data: TensorType) -> list[SlidingPool] | None:
+def _parts(op: ExtremePool, data: TensorType) -> list[ExtremePool] | None:
     """The pool along each of its axes, the one that leaves least first; with it go axes on which windows are single elements."""
     outputs = op.infer([data])[0].spatial
     first, *others = sorted(range(len(op.kernel)), key=lambda i: (op.kernel[i] == 1, outputs[i] / data.spatial[i]))
@@ -169,7 +169,7 @@ def _parts(op: SlidingPool, data: TensorType) -> list[SlidingPool] | None:
     return parts if wide else None
 
 
-def _along(op: SlidingPool, axes: set[int]) -> SlidingPool:
+def _along(op: ExtremePool, axes: set[int]) -> ExtremePool:
     """The part of a pool along some axes: windows of one element on the others."""
 
     def there(values: tuple[int, ...], otherwise: int) -> tuple[int, ...]:
@@ -179,11 +179,11 @@ def _along(op: SlidingPool, axes: set[int]) -> SlidingPool:
 
 
 def _slides(layer: Layer) -> bool:
-    return isinstance(layer.op, SlidingPool) and layer.op.reduce != "avg"
+    return isinstance(layer.op, ExtremePool)
 
 
-def _op(layer: Layer) -> SlidingPool:
-    assert isinstance(layer.op, SlidingPool)
+def _op(layer: Layer) -> ExtremePool:
+    assert isinstance(layer.op, ExtremePool)
     return layer.op
 
 

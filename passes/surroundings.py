@@ -9,7 +9,7 @@ from cnnir.facts.precision import precision
 from cnnir.ir.graph import Graph, Layer
 from cnnir.ops.elementwise import Elementwise
 
-from .region import Position, Region
+from .region import Position
 
 
 class Surroundings:
@@ -22,17 +22,11 @@ class Surroundings:
         self._behind: dict[str, str] | None = None
         self._inserted = 0
 
-    def exchanged(self, pool: Layer, region: Region) -> None:
-        """The pool now stands in front of the region: it takes the first of their places, and they the others in turn."""
-        names = [*region.names, pool.name]
+    def exchanged(self, names: list[str]) -> None:
+        """These layers now follow one another in this order: they take their places in turn."""
         places = sorted(self.order[name] for name in names)
-        self.order.update(zip([pool.name, *region.names], places, strict=True))
+        self.order.update(zip(names, places, strict=True))
         self.ranges.forget(names)
-
-    def traded(self, pool: str, layer: str) -> None:
-        """The pool now stands in front of the layer that it stood behind."""
-        self.order[pool], self.order[layer] = self.order[layer], self.order[pool]
-        self.ranges.forget([pool, layer])
 
     def inserted(self, name: str, after: str) -> None:
         """A new layer comes right after another one, and whoever reads the one may read it."""

@@ -11,6 +11,9 @@ what one pool takes there, two take all only if pool1 drops no element, (M - 1) 
 past the M outputs of pool1, (O - 1) s2 - p2 + k2 <= M; n elements, O outputs. Windows are products of one interval an axis,
 and so are unions of them.
 
+A pool that starts from a number c is max(c, maximum), so both start from the larger number, if no window of pool2 is empty: such
+a one never hears of pool1's.
+
 The condition that is checked is the proof's premise itself: the elements of every window through both pools, enumerated, are
 those of the one pool, enumerated. So ceil mode (the end pad is chosen such that O windows come out), dilation and global
 pools need no rule of their own; a test compares the answer with the closed form. Nothing is computed but comparisons: equal
@@ -33,7 +36,7 @@ from cnnir.diagnostics import OpError
 from cnnir.facts.fact import Grade
 from cnnir.ir.graph import Layer, Use, Value
 from cnnir.ir.text import spell
-from cnnir.ops.pooling import GlobalPool, Pooling, SlidingPool
+from cnnir.ops.pooling import ExtremePool, GlobalPool, Pooling, SlidingPool
 from cnnir.ops.window import MAX_TAPS, Windows, axis_pads
 from cnnir.price import Work
 from cnnir.types import TensorType
@@ -152,12 +155,17 @@ def composed(first: Pooling, second: Pooling, data: TensorType) -> Pooling | Non
     middle = first.infer([data])[0]
     outputs = second.infer([middle])[0].spatial
     sizes = [outer.taps.size * inner.taps.shape[1] for inner, outer in zip(first.windows(data), second.windows(middle), strict=True)]
-    if max(sizes) > MAX_TAPS or not (isinstance(first, SlidingPool | GlobalPool) and isinstance(second, SlidingPool | GlobalPool)):
+    if max(sizes) > MAX_TAPS or not (isinstance(first, ExtremePool | GlobalPool) and isinstance(second, ExtremePool | GlobalPool)):
         return None
-    if isinstance(first, SlidingPool) and isinstance(second, SlidingPool):
+    if isinstance(first, ExtremePool) and isinstance(second, ExtremePool):
         axes = [_axis(first, second, i, n, outputs[i]) for i, n in enumerate(data.spatial)]
         kernel, stride, begin, end, dilation = zip(*axes, strict=True)
-        one: Pooling = replace(second, kernel=kernel, stride=stride, pad=(*begin, *end), dilation=dilation, ceil=False)
+        start = both_starts(first, second)
+        one: Pooling = replace(second, kernel=kernel, stride=stride, pad=(*begin, *end), dilation=dilation, ceil=False, start=start)
+        if first.started and any(len(w.empty) for w in second.windows(middle)):
+            return None
+    elif first.started or second.started:
+        return None
     else:
         one = second if isinstance(second, GlobalPool) else first
     try:
@@ -166,7 +174,13 @@ def composed(first: Pooling, second: Pooling, data: TensorType) -> Pooling | Non
         return None
 
 
-def _axis(first: SlidingPool, second: SlidingPool, i: int, length: int, outputs: int) -> tuple[int, int, int, int, int]:
+def both_starts(first: ExtremePool, second: ExtremePool) -> float:
+    """What is left of two numbers to start from: the larger one of max pools, the smaller one of min pools."""
+    starts = [op.start for op in (first, second) if op.started] or [second.start]
+    return max(starts) if second.reduce == "max" else min(starts)
+
+
+def _axis(first: ExtremePool, second: ExtremePool, i: int, length: int, outputs: int) -> tuple[int, int, int, int, int]:
     """Kernel, stride, begin pad, end pad and dilation of both pools as one."""
     (begin1, end1), (begin2, end2), step = axis_pads(first.pad, i), axis_pads(second.pad, i), first.stride[i]
     offsets = np.add.outer(np.arange(second.kernel[i]) * second.dilation[i] * step, np.arange(first.kernel[i]) * first.dilation[i])

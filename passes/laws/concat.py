@@ -74,7 +74,7 @@ network concat(x: f32[1, 16, 32, 32]) {
         graph.replace_uses(Value(pool), Value(concat))
         graph.connect(Use(pool, 0), inputs[0])
         graph.revise(pool, made_by=self.name)
-        pair.around.traded(pool, concat)
+        pair.around.exchanged([pool, concat])
         pools = {inputs[0]: Value(pool)}
         for value in inputs[1:]:
             if value not in pools:

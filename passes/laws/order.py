@@ -48,6 +48,7 @@ class OrderLaw(RegionLaw):
 
     conditions: ClassVar[Mapping[str, Condition]] = {
         "comparing": shared.comparing,
+        "identity start": shared.identity_start,
         "same shape": shared.same_shape,
         "fixed coefficients": shared.fixed_coefficients,
         "full windows": shared.full_windows,

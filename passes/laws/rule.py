@@ -52,6 +52,8 @@ class Law:
     """A network in which it moves something,"""
     terms: ClassVar[Terms] = Terms()
     """on these terms."""
+    placed: ClassVar[bool] = True
+    """Whether placement applies it; if not, a pass of its name does."""
 
     def said(self, reduce: Reduce) -> str:
         """`words` where the pool reduces so."""
@@ -100,6 +102,11 @@ class LayerLaw(Law):
     def about(self, layer: Layer) -> bool:
         """Whether the law speaks of such a layer."""
         raise NotImplementedError
+
+    def about_behind(self, layer: Layer, pool: Pooling) -> bool:
+        """Whether the law, read backwards, speaks of such a layer behind such a pool: with the two swapped, it would be a pair."""
+        del layer, pool
+        return False
 
     conditions: ClassVar[Mapping[str, PairCondition]] = {}
     """Its side conditions by name, in the order they are checked."""

@@ -176,6 +176,12 @@ CASES: dict[str, Case] = {
     "other consumer": Case("private", "also read by `sigmoid`", used_twice, window(-1, 2, 3, 4), law="region"),
     "network output": Case("private", "an output of the network", shown, window(-1, 2, 3, 4), law="region"),
     "average": Case("comparing", "", lambda: chain(piecewise.Relu(), AVERAGE, shape=WINDOW), window(-1, 2, 3, 4)),
+    "a start": Case(
+        "identity start",
+        "starts from 3",
+        lambda: chain(arithmetic.Mul(2.0), MaxPool((2, 2), (2, 2), start=3.0), shape=WINDOW),
+        window(-1, 1, 2, 0),
+    ),
     "broadcast": Case("same shape", "turns", lambda: chain(Spread(), TWO, shape=(1, 12, 1, 2)), lambda: np.ones((1, 12, 1, 2), "float32")),
     "bias per element": Case(
         "fixed coefficients",
@@ -325,6 +331,46 @@ CASES: dict[str, Case] = {
         "same windows", "are adaptive", lambda: pooled_twice(AdaptiveMaxPool((2, 2)), size=6), image(1, 2, 3, 0.5), law="cascade"
     ),
     "two pools, zeros": Case("zero sign", "tells -0 from +0", lambda: pooled_twice(TWO, smooth.Reciprocal()), zeros, law="cascade"),
+    "relu, global pool": Case(
+        "can start",
+        "no number to start from",
+        lambda: chain(piecewise.Relu(), GlobalMaxPool(), shape=WINDOW),
+        window(-1, -2, -3, -4),
+        law="absorb",
+    ),
+    "relu, a start": Case(
+        "identity start",
+        "starts from 3",
+        lambda: chain(piecewise.Relu(), MaxPool((2, 2), (2, 2), start=3.0), shape=WINDOW),
+        window(-1, 1, 2, 0),
+        law="absorb",
+    ),
+    "relu, broadcast": Case(
+        "same shape", "turns", lambda: chain(Spread(), TWO, shape=(1, 12, 1, 2)), lambda: np.ones((1, 12, 1, 2), "float32"), law="absorb"
+    ),
+    "relu, dilation": Case(
+        "full windows",
+        "holds no real element",
+        lambda: chain(piecewise.Relu(), MaxPool((2, 1), (1, 1), (1, 0, 1, 0), (3, 1)), shape=WINDOW),
+        window(7, 8, 7, 8),
+        law="absorb",
+    ),
+    "NaN to zero": Case(
+        "finite data",
+        "nothing proves it finite",
+        lambda: chain(UserActivation("f", apply("select", X, 0, X, 0)), TWO, shape=WINDOW),
+        window(np.nan, -1, 2, 3),
+        law="absorb",
+        terms=STRICT,
+    ),
+    "leaky": Case("clamp", "is not x itself", lambda: chain(piecewise.Leaky(0.5), TWO, shape=WINDOW), window(-4, -1, -2, -3), law="absorb"),
+    "max with -0": Case(
+        "zero sign",
+        "tells -0 from +0",
+        lambda: chain(UserActivation("f", apply("select", -0.0, X, -0.0, X)), TWO, smooth.Reciprocal(), shape=WINDOW),
+        window(0, -1, -2, -3),
+        law="absorb",
+    ),
     "joined across": Case("channel axis", "across the seam", lambda: joined(3), lambda: np.ones((1, 12, 2, 1), "float32"), law="concat"),
     "joined and read": Case("private", "also read by `sigmoid`", joined_and_read, window(-1, 2, 3, 4), law="concat"),
 }

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import cnnir
 from cnnir.diagnostics import OpError
 from cnnir.ir.graph import Graph
-from cnnir.ops.pooling import GlobalMaxPool, GlobalMinPool, MaxPool, MinPool, SlidingPool
+from cnnir.ops.pooling import ExtremePool, GlobalMaxPool, GlobalMinPool, MaxPool, MinPool
 from cnnir.ops.smooth import Sigmoid
 from cnnir.ops.window import output_size
 from cnnir.passes.cascade import CascadePass, Mode
@@ -65,10 +65,11 @@ def test_enumeration_agrees_with_the_closed_form(first: Any, second: Any, length
 
 
 @st.composite
-def sliding(draw: st.DrawFn, axes: int, kind: type[SlidingPool]) -> SlidingPool:
+def sliding(draw: st.DrawFn, axes: int, kind: type[ExtremePool]) -> ExtremePool:
     """A max or min pool with everything it may have."""
     each, pads = st.tuples(*[st.integers(1, 4)] * axes), st.tuples(*[st.integers(0, 2)] * (2 * axes))
-    return kind(draw(each), draw(each), draw(pads), draw(st.tuples(*[st.integers(1, 2)] * axes)), draw(st.booleans()))
+    start = draw(st.sampled_from([kind.start, kind.start, 0.0, 2.0]))
+    return kind(draw(each), draw(each), draw(pads), draw(st.tuples(*[st.integers(1, 2)] * axes)), draw(st.booleans()), start)
 
 
 @st.composite
@@ -97,8 +98,12 @@ def test_random_cascades_answer_the_same(graph: Graph | None, mode: Mode, seed: 
 
 def work(graph: Graph) -> int:
     """Comparisons of all pools."""
-    pools = [layer for layer in graph.layers() if isinstance(layer.op, SlidingPool)]
-    return sum(comparisons(p.op, graph.type(graph.data(p.name)[0])) for p in pools if isinstance(p.op, SlidingPool))
+    pools = [layer for layer in graph.layers() if isinstance(layer.op, ExtremePool)]
+    return sum(comparisons(p.op, graph.type(graph.data(p.name)[0])) for p in pools if isinstance(p.op, ExtremePool))
+
+
+STARTS = {kind: st.sampled_from([kind.start, kind.start, 0.0, 3.0]) for kind in (MaxPool, MinPool)}
+"""What pools start from."""
 
 
 @st.composite
@@ -111,7 +116,9 @@ def siblings(draw: st.DrawFn) -> Graph:
         kind, k = draw(st.sampled_from([MaxPool, MaxPool, MinPool])), draw(st.sampled_from([2, 3, 4, 5, 6, 7, 9]))
         s, pad = draw(st.sampled_from([step, step, step * 2, k])), draw(st.sampled_from([0, 1, k // 2]))
         with suppress(OpError):
-            graph.results[f"y{i}"] = graph.add(kind((k, min(k, 4)), (s, s), (pad, 1, pad, 1), ceil=draw(st.booleans())), [x])
+            graph.results[f"y{i}"] = graph.add(
+                kind((k, min(k, 4)), (s, s), (pad, 1, pad, 1), ceil=draw(st.booleans()), start=draw(STARTS[kind])), [x]
+            )
     if not graph.results:
         graph.results["y"] = x
     return graph
