@@ -148,7 +148,7 @@ def _separated(around: Surroundings, pool: Layer) -> Iterator[Decision]:
         yield _unordered((), pool, teller)
         return
     for part in parts[:-1]:
-        data = added(around, part, [data], graph[data.layer], LAW.name)
+        data = added(around, part, [data], graph[data.layer], LAW.name, stem=pool.name)
     graph.connect(Use(pool.name, 0), data)
     graph.revise(pool.name, op=parts[-1], made_by=LAW.name)
     reason = f"`{spell(op)}` is {', then '.join(f'`{spell(part)}`' for part in parts)}; {before} comparisons before, {after} after"

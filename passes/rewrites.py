@@ -58,10 +58,12 @@ def swap(around: Surroundings, behind: str, front: str, law: str | None) -> None
     around.exchanged([front, behind])
 
 
-def added(around: Surroundings, op: Op, inputs: list[Value], like: Layer, law: str, weights: Mapping[str, str] | None = None) -> Value:
-    """A new layer made by `law`, that comes right after `like` and originates where it does."""
+def added(
+    around: Surroundings, op: Op, inputs: list[Value], like: Layer, law: str, weights: Mapping[str, str] | None = None, stem: str = ""
+) -> Value:
+    """A new layer made by `law`, that comes right after `like` and originates where it does; `stem` is what its name begins with."""
     graph = around.graph
-    name = graph.fresh(op.name)
+    name = graph.fresh(stem or op.name)
     value = graph.add(op, inputs, name=name, weights=weights, origin=replace(like.origin, made_by=law))
     around.inserted(name, after=like.name)
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
@@ -46,7 +47,7 @@ def pools(axes: int = 2) -> st.SearchStrategy[Op]:
     pad = st.tuples(*[st.integers(0, 1)] * (2 * axes))
     flat, one = (0,) * (2 * axes), (1,) * axes
     return st.one_of(
-        st.builds(MaxPool, each, each, pad, st.sampled_from([one, (2, *one[1:])]), st.booleans()),
+        st.builds(MaxPool, each, each, pad, st.sampled_from([one, (2, *one[1:])]), st.booleans(), st.sampled_from([-math.inf, 0.0])),
         st.builds(MinPool, each, each, st.just(flat), st.just(one)),
         st.builds(AvgPool, each, each, pad, st.just(one), st.booleans(), st.booleans()),
         st.builds(AdaptiveAvgPool, each),

@@ -50,7 +50,7 @@ def test_one_pass_may_be_watched_and_json_tells_the_times(path: str, capsys: pyt
     ("text", "code", "help"),
     [
         ("plase", "C0510", "did you mean `place`?"),
-        ("dce,vectorise", "C0510", "passes are `canonicalize`"),
+        ("dce,vectorise", "C0510", "passes are `absorb`"),
         ("place{palce=auto}", "C0511", "did you mean `place`?"),
         ("place{place=allways}", "C0511", "did you mean `always`?"),
         ("place{place=3}", "C0511", "it is one of `auto`"),
