@@ -19,9 +19,11 @@ class Site:
     pool: str
     region: tuple[str, ...]
     span: Span | None = field(default=None, compare=False)
+    behind: bool = False
+    """Whether the region stands behind the pool as written."""
 
     def __str__(self) -> str:
-        return f"{' -> '.join((*self.region, self.pool))}"
+        return " -> ".join((self.pool, *self.region) if self.behind else (*self.region, self.pool))
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ PassFactory = Callable[..., Pass]
 Datum = str | int | float
 
 PASSES: Mapping[str, str] = {
+    "absorb": "cnnir.passes.absorb:AbsorbPass",
+    "cascade": "cnnir.passes.cascade:CascadePass",
     "canonicalize": "cnnir.passes.canonicalize:Canonicalize",
     "dce": "cnnir.passes.dce:DropDead",
     "place": "cnnir.passes.place:PlacePass",

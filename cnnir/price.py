@@ -42,6 +42,11 @@ class Price:
         """Whether the move is cheaper."""
         return self.after < self.before
 
+    @property
+    def backwards(self) -> Price:
+        """Of the same rewrite read backwards."""
+        return Price(self.after, self.before, self.unit)
+
     def __str__(self) -> str:
         if self.unit == "s":
             return f"{self.before * 1e6:.3g} us before, {self.after * 1e6:.3g} us after"

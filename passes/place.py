@@ -9,7 +9,7 @@ from typing import Literal
 from cnnir.certificates import Certificate
 from cnnir.decisions import Decision, Optimized, Site, Verdict
 from cnnir.facts.evidence import Evidence
-from cnnir.ir.graph import Graph, Layer
+from cnnir.ir.graph import Graph, Layer, Value
 from cnnir.ir.verify import verify
 from cnnir.ops.pooling import Pooling
 from cnnir.price import Operations, PriceModel, Work
@@ -20,6 +20,7 @@ from .laws.order import refuted
 from .laws.proving import Found, Search, search
 from .laws.rule import Law, LayerLaw, Pair, Proof, Refusal
 from .region import Blocked
+from .reverse import backwards
 from .site import PoolSite
 from .surroundings import Surroundings
 from .terms import Exactness, Nan, Terms
@@ -38,8 +39,8 @@ def place(
     """Decide every pool of `graph` from the input to the output, and move what should move, in a verified copy.
 
     A pool sees what earlier moves have put in front of it, so a relu passes two pools in a row. `auto` moves where
-    `price` says that it saves, `always` wherever a law is proved, `never` nothing: it says what could be moved. Proofs cite
-    the `evidence` in place of assumptions.
+    `price` says that it saves, to either side of the pool, `always` behind it wherever a law is proved, `never` nothing: it says
+    what could be moved. Proofs cite the `evidence` in place of assumptions.
     """
     result = graph.copy()
     around = Surroundings(result, nan == "assume", evidence)
@@ -78,7 +79,29 @@ class Placement:
     price: PriceModel
 
     def run(self, pools: list[str]) -> list[Decision]:
-        """Decide these pools, and those that they become, as far up as each can go.
+        """Decide these pools, and those that they become, as far up as each can go; then, from the output, what is behind the rest."""
+        decisions = self._forwards(pools)
+        if self.place == "auto":
+            moved = {d.site.pool for d in decisions if d.verdict == "moved"}
+            graph = self.around.graph
+            for name in reversed([layer.name for layer in graph.layers() if isinstance(layer.op, Pooling)]):
+                decisions += self._backwards(name) if name in graph and name not in moved else []
+        return decisions
+
+    def _backwards(self, pool: str) -> list[Decision]:
+        """Decide what is behind a pool until that stays where it is, and then the pools that it has come to stand in front of."""
+        graph, decisions = self.around.graph, list[Decision]()
+        while (decision := backwards(self.around, graph[pool], self.terms, self.price)) is not None:
+            decisions.append(decision)
+            if decision.verdict != "moved":
+                break
+        if any(d.verdict == "moved" for d in decisions):
+            behind = {use.layer for use in graph.readers(Value(pool))}
+            decisions += self._forwards([name for name in behind if isinstance(graph[name].op, Pooling)])
+        return decisions
+
+    def _forwards(self, pools: list[str]) -> list[Decision]:
+        """One after the other, and those that they become.
 
         Where a pool that has moved comes to a halt, in front of something that is no activation, is no news.
         """
@@ -125,7 +148,7 @@ class Placement:
         proven = f"law {law.name}: {' -> '.join(site.region)} is {said}"
         if self.place == "never":
             return "kept", "place=never"
-        if self.place == "always":
+        if self.place == "always" and not (isinstance(law, LayerLaw) and law.weighed):
             return "moved", proven
         cost = self.price.saving(self.around.graph, site, *work)
         return ("moved", f"{proven}; {cost}") if cost.saves else ("kept", f"saves nothing: {cost}")

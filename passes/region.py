@@ -1,8 +1,8 @@
-"""Elementwise regions in front of a pool, found by the shape of the graph alone.
+"""Elementwise regions in front of a pool, or behind it, found by the shape of the graph alone.
 
-Going up from the pool's input, a region is a set of elementwise layers that reads exactly one value from outside and
-whose values nobody else reads: relu; bias -> batchnorm -> relu; Mul(x, Sigmoid(x)) with both of its layers. Regions of one
-pool are nested; they are found from the smallest to the largest in one walk.
+Going up from the pool's input or down from its output, a region is a set of elementwise layers that reads exactly one value
+from outside and whose values nobody else reads: relu; bias -> batchnorm -> relu; Mul(x, Sigmoid(x)) with both of its layers.
+Regions of one pool are nested; they are found from the smallest to the largest in one walk.
 """
 
 from __future__ import annotations
@@ -108,6 +108,28 @@ def regions_up_from(graph: Graph, result: Value, reader: str, order: Mapping[str
     if members and not found:
         blocked = Blocked("one data input", f"what feeds `{reader}` depends on {len(outside)} values at once", result.layer)
     return Candidates(tuple(reversed(found)), blocked)
+
+
+def regions_down_from(graph: Graph, data: Value, order: Mapping[str, Position]) -> list[Region]:
+    """Every region that reads `data`, which nobody else reads, from the largest to the smallest.
+
+    Layers join in topological order. What a layer reads is in the region before it, or it depends on something else, too.
+    """
+    members: dict[str, Layer] = {}
+    inside, waiting, found = {data}, {use.layer for use in graph.readers(data)}, list[Region]()
+    while waiting and len(members) < LARGEST:
+        name = min(waiting, key=order.__getitem__)
+        layer, value = graph[name], Value(name)
+        if not isinstance(layer.op, Elementwise) or not inside.issuperset(graph.data(name)):
+            break
+        if any(graph.is_output(v) for v in inside):
+            break
+        members[name] = layer
+        inside.add(value)
+        waiting = (waiting | {use.layer for use in graph.readers(value)}) - {name}
+        if all(private(graph, v, {*members}) is None for v in inside - {value}):
+            found.append(Region(data, value, tuple(members.values())))
+    return found[::-1]
 
 
 def elementwise(graph: Graph, value: Value) -> Blocked | None:

@@ -14,7 +14,7 @@ from .site import PoolSite
 from .surroundings import Surroundings
 
 
-def lift(around: Surroundings, site: PoolSite, pool: Pooling, law: str) -> None:
+def lift(around: Surroundings, site: PoolSite, pool: Pooling, law: str | None) -> None:
     """Before: data -> region -> pool -> readers. After: data -> pool -> region -> readers, layers keeping their names."""
     graph = around.graph
     pooled, result, data = Value(site.pool.name), site.region.result, site.region.data
@@ -26,13 +26,44 @@ def lift(around: Surroundings, site: PoolSite, pool: Pooling, law: str) -> None:
     graph.revise(site.pool.name, op=pool, made_by=law)
     for name in site.region.names:
         graph.revise(name, made_by=law)
-    around.exchanged(site.pool, site.region)
+    around.exchanged([site.pool.name, *site.region.names])
 
 
-def added(around: Surroundings, op: Op, inputs: list[Value], like: Layer, law: str, weights: Mapping[str, str] | None = None) -> Value:
-    """A new layer made by `law`, that comes right after `like` and originates where it does."""
+def sink(around: Surroundings, pool: Layer, region: Region, op: Pooling) -> PoolSite:
+    """The inverse of `lift`: data -> pool -> region -> readers becomes data -> region -> pool -> readers. Gives the site there."""
     graph = around.graph
-    name = graph.fresh(op.name)
+    pooled, (data,) = Value(pool.name), graph.data(pool.name)
+    reads = entries(graph, region)
+    graph.replace_uses(region.result, pooled)
+    for use in reads:
+        graph.connect(use, data)
+    graph.connect(Use(pool.name, 0), region.result)
+    for name in region.names:
+        graph.revise(name)
+    graph.revise(pool.name, op=op)
+    around.exchanged([*region.names, pool.name])
+    layers = tuple(graph[name] for name in region.names)
+    return PoolSite(graph, graph[pool.name], replace(region, data=data, layers=layers), around)
+
+
+def swap(around: Surroundings, behind: str, front: str, law: str | None) -> None:
+    """Before: x -> behind -> front -> readers. After: x -> front -> behind -> readers, for two layers of one input."""
+    graph = around.graph
+    data = graph.data(behind)[0]
+    graph.replace_uses(Value(front), Value(behind))
+    graph.connect(Use(behind, 0), Value(front))
+    graph.connect(Use(front, 0), data)
+    graph.revise(front, made_by=law)
+    graph.revise(behind, made_by=law)
+    around.exchanged([front, behind])
+
+
+def added(
+    around: Surroundings, op: Op, inputs: list[Value], like: Layer, law: str, weights: Mapping[str, str] | None = None, stem: str = ""
+) -> Value:
+    """A new layer made by `law`, that comes right after `like` and originates where it does; `stem` is what its name begins with."""
+    graph = around.graph
+    name = graph.fresh(stem or op.name)
     value = graph.add(op, inputs, name=name, weights=weights, origin=replace(like.origin, made_by=law))
     around.inserted(name, after=like.name)
     return value

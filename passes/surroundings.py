@@ -13,7 +13,7 @@ from cnnir.facts.precision import precision
 from cnnir.ir.graph import Graph, Layer
 from cnnir.ops.elementwise import Elementwise
 
-from .region import Position, Region
+from .region import Position
 
 
 class Surroundings:
@@ -29,17 +29,11 @@ class Surroundings:
         self._behind: dict[str, str] | None = None
         self._inserted = 0
 
-    def exchanged(self, pool: Layer, region: Region) -> None:
-        """The pool now stands in front of the region: it takes the first of their places, and they the others in turn."""
-        names = [*region.names, pool.name]
+    def exchanged(self, names: list[str]) -> None:
+        """These layers now follow one another in this order: they take their places in turn."""
         places = sorted(self.order[name] for name in names)
-        self.order.update(zip([pool.name, *region.names], places, strict=True))
+        self.order.update(zip(names, places, strict=True))
         self.ranges.forget(names)
-
-    def traded(self, pool: str, layer: str) -> None:
-        """The pool now stands in front of the layer that it stood behind."""
-        self.order[pool], self.order[layer] = self.order[layer], self.order[pool]
-        self.ranges.forget([pool, layer])
 
     def inserted(self, name: str, after: str) -> None:
         """A new layer comes right after another one, and whoever reads the one may read it."""
@@ -48,6 +42,11 @@ class Surroundings:
         self.ranges.forget([name])
         if self._behind is not None and after in self._behind:
             self._behind[name] = self._behind[after]
+
+    def removed(self, name: str) -> None:
+        """The layer is about to be removed."""
+        self.ranges.forget([name])
+        del self.order[name]
 
     def tells_zeros_apart(self, after: str) -> Layer | None:
         """The first layer behind `after` that gives different results for -0 and +0 on the range of its data, if any does."""

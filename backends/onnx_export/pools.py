@@ -1,4 +1,7 @@
-"""Pools. Windows are compared as numbers, because ceil mode and wide pads mean different things to different readers."""
+"""Pools. Windows are compared as numbers, because ceil mode and wide pads mean different things to different readers.
+
+ONNX's pools start from no number of their own: `start` becomes a Max or Min behind.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +39,18 @@ def write(build: Builder, layer: Layer, data: str, source: TensorType) -> str:
     """Add the nodes of a pool and return the name of its value."""
     op = layer.op
     assert isinstance(op, Pooling)
-    dtype = source.dtype
-    if op.reduce != "min":
-        return _pool(build, op, data, source)
+    pooled = _smallest(build, op, data, source) if op.reduce == "min" else _pool(build, op, data, source)
+    if not op.started:
+        return pooled
+    start = build.scalar(float(op.start_in(source.numpy)), source.dtype)
+    return build.node("Max" if op.reduce == "max" else "Min", [pooled, start], source.dtype)
+
+
+def _smallest(build: Builder, op: Pooling, data: str, source: TensorType) -> str:
     if not source.is_float:
         unsupported("ONNX has no min pool, and integers cannot all be negated")
-    largest = _pool(build, op, build.node("Neg", [data], dtype), source)
-    return build.node("Neg", [largest], dtype)
+    largest = _pool(build, op, build.node("Neg", [data], source.dtype), source)
+    return build.node("Neg", [largest], source.dtype)
 
 
 def _pool(build: Builder, op: Pooling, data: str, source: TensorType) -> str:

@@ -92,6 +92,7 @@ def pool_window(op: Pooling, data: TensorType) -> PoolWindow | None:
         pad=(rows[2], columns[2], bottom, right),
         dilation=(rows[1], columns[1]),
         count_include_pad=isinstance(op, AvgPool) and op.count_include_pad,
+        start=float(op.start_in(data.numpy)) if op.started else None,
     )
 
 

@@ -15,12 +15,12 @@ from tvm.ir import Expr as PrimExpr
 
 from cnnir.ops.base import Array, Op
 from cnnir.ops.convolution import Conv, Dense
-from cnnir.ops.pooling import Pooling, start_value
+from cnnir.ops.pooling import Pooling
 from cnnir.ops.tensor import Concat, Flatten, Lrn, Softmax
 from cnnir.ops.window import Windows, axis_pads
 from cnnir.types import TensorType
 
-from .scalar import literal, numpy_of
+from .scalar import literal
 
 Tensors = Sequence[te.Tensor]
 Weights = Mapping[str, te.Tensor]
@@ -59,10 +59,6 @@ def has_rule(op: Op) -> bool:
 def has_own_rule(op: Op) -> bool:
     """Whether kernels are made of this op as it is: a rule of its own counts, and one of a class that cannot be written out."""
     return type(op) in compute.registry or (type(op).expand is Op.expand)
-
-
-def _start(reduce: str, dtype: str) -> PrimExpr:
-    return literal(start_value(reduce, numpy_of(dtype)), dtype)  # type: ignore[arg-type]  # the caller's `reduce` is a Reduce
 
 
 @compute.register
@@ -122,7 +118,7 @@ def _(op: Pooling, data: Tensors, weights: Weights, types: Sequence[TensorType],
     taps = [te.reduce_axis((0, w.taps.shape[1]), f"tap{i}") for i, w in enumerate(windows)]
     given = iter(constants)
     positions = [_position(w, given) for w in windows]
-    start = _start(op.reduce, str(t.numpy))
+    start = literal(op.start_in(t.numpy), str(t.numpy))
 
     def inside(n: PrimExpr, c: PrimExpr, *place: PrimExpr) -> PrimExpr:
         where = [position(o, k) for position, o, k in zip(positions, place, taps, strict=True)]

@@ -10,7 +10,7 @@ import click
 from .console import emit_json, json_option
 
 if TYPE_CHECKING:
-    from cnnir.passes.terms import Exactness
+    from cnnir.passes.laws.rule import Law
 
 
 @click.command()
@@ -38,7 +38,7 @@ def command(code: str | None, as_json: bool) -> None:
         return
     if code.lower() in LAWS:
         law = LAWS[code.lower()]
-        before, after = law.example, _moved(law.example, law.terms.exactness)
+        before, after = law.example, _moved(law)
         text = f"{_page(law)}\n\nFor example:\n\n{_indent(before)}\n\nBecomes:\n\n{_indent(after)}"
         document = {"law": law.name, "page": _page(law), "example": before, "moved": after}
     elif code.upper() in CODES:
@@ -62,12 +62,14 @@ def _page(law: object) -> str:
     return (sys.modules[type(law).__module__].__doc__ or "").strip()
 
 
-def _moved(text: str, exactness: Exactness) -> str:
-    """An example after everything that may move has moved."""
+def _moved(law: Law) -> str:
+    """Its example after everything that may move has moved."""
     import cnnir
     from cnnir.passes.place import place
+    from cnnir.pipeline import make
 
-    return cnnir.dumps(place(cnnir.parse(text), "always", exactness).graph)
+    graph = cnnir.parse(law.example)
+    return cnnir.dumps(place(graph, "always", law.terms.exactness).graph if law.placed else make(law.name)(graph))
 
 
 def _indent(text: str) -> str:

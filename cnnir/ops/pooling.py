@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -27,6 +28,15 @@ class Pooling(Op):
     """What every pool is: a reduction over windows that are a product of one window per spatial axis."""
 
     reduce: ClassVar[Reduce] = "max"
+
+    @property
+    def started(self) -> bool:
+        """Whether it starts from a number of its own: the result is as if every window held that number, too."""
+        return False
+
+    def start_in(self, dtype: np.dtype[Any]) -> Any:
+        """What it starts from, in a dtype: the identity of its reduction, unless it is `started`."""
+        return start_value(self.reduce, dtype)
 
     def windows(self, data: TensorType) -> tuple[Windows, ...]:
         """The windows of each spatial axis."""
@@ -63,13 +73,20 @@ class Pooling(Op):
             slack = data.magnitude * terms * precision.unit * 2
             lo, hi = precision.next(min(data.lo, 0.0) - slack, -1), precision.next(max(data.hi, 0.0) + slack)
             return Interval(lo, hi, data.nan or data.has_infinity, minus_zero=True)
+        start = float(self.start_in(precision.numpy))
+        if self.started:
+            bound = max if self.reduce == "max" else min
+            signed = data.minus_zero or math.copysign(1.0, start) < 0  # of a start of zero
+            data = replace(data, lo=bound(data.lo, start), hi=bound(data.hi, start), minus_zero=signed)
         if any(len(w.empty) for w in self.windows(types[0])):
-            start = float(start_value(self.reduce, precision.numpy))
             return replace(data, lo=min(data.lo, start), hi=max(data.hi, start))
         return data
 
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
-        """Axis by axis: max starts at -inf and min at +inf; averages are summed in float64 and rounded once."""
+        """Axis by axis: max starts at -inf and min at +inf; averages are summed in float64 and rounded once.
+
+        A start of its own comes last, which is the same, and stays where an element equals it: -0 does not displace +0.
+        """
         del parameters
         data = inputs[0]
         kind = TensorType("f32", data.shape)
@@ -77,6 +94,9 @@ class Pooling(Op):
         value: Array = data.astype(np.float64) if averaging else data
         for axis, windows in enumerate(self.windows(kind), start=2):
             value = _reduce_axis(value, axis, windows, self.reduce)
+        if self.started:
+            start = self.start_in(data.dtype)
+            value = np.where(start >= value if self.reduce == "max" else start <= value, start, value)
         return ((value / self.divisor(kind) if averaging else value).astype(data.dtype),)
 
 
@@ -134,18 +154,50 @@ class SlidingPool(Pooling):
 
 
 @dataclass(frozen=True)
-class MaxPool(SlidingPool):
-    """The largest element of each window."""
+class ExtremePool(SlidingPool):
+    """The largest or the smallest element of each window and of `start`."""
+
+    start: float = -math.inf
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        if self.started:
+            _check_start(self.name, self.start, inputs[0])
+        return super().infer(inputs)
+
+    @property
+    def started(self) -> bool:
+        return self.start != (-math.inf if self.reduce == "max" else math.inf)
+
+    def start_in(self, dtype: np.dtype[Any]) -> Any:
+        if not self.started:
+            return super().start_in(dtype)
+        with np.errstate(over="ignore"):  # 1e308 is infinite in float32, and that is what it means there
+            return dtype.type(int(self.start) if dtype.kind in "iu" else self.start)
+
+
+@dataclass(frozen=True)
+class MaxPool(ExtremePool):
+    """The largest element of each window and of `start`: from 0 it is the max pool of a relu."""
 
     name: ClassVar[str] = "maxpool"
 
 
 @dataclass(frozen=True)
-class MinPool(SlidingPool):
-    """The smallest element of each window."""
+class MinPool(ExtremePool):
+    """The smallest element of each window and of `start`."""
 
     name: ClassVar[str] = "minpool"
     reduce: ClassVar[Reduce] = "min"
+    start: float = math.inf
+
+
+def _check_start(op: str, start: float, data: TensorType) -> None:
+    """Refuse numbers that are none of the dtype."""
+    require(math.isfinite(start), "C0206", f"`{op}` cannot start from {start}", help="leave `start` out, to start from no number")
+    if not data.is_float and data.numpy.kind in "iu":
+        ends = np.iinfo(data.numpy)
+        fits = start.is_integer() and ends.min <= start <= ends.max
+        require(fits, "C0206", f"`{op}` cannot start from {start:g} in {data.dtype}", help="use a number of that type")
 
 
 @dataclass(frozen=True)
@@ -242,10 +294,10 @@ class AdaptiveMinPool(AdaptivePool):
 
 
 def flipped(pool: Pooling) -> Pooling:
-    """The same windows with max and min exchanged; raises KeyError for an average."""
+    """The same windows with max and min exchanged, from the identity; raises KeyError for an average."""
     partner: dict[type[Pooling], type[Pooling]] = {
         MaxPool: MinPool, MinPool: MaxPool,
         AdaptiveMaxPool: AdaptiveMinPool, AdaptiveMinPool: AdaptiveMaxPool,
         GlobalMaxPool: GlobalMinPool, GlobalMinPool: GlobalMaxPool,
     }  # fmt: skip
-    return partner[type(pool)](**pool.attributes())
+    return partner[type(pool)](**{name: value for name, value in pool.attributes().items() if name != "start"})

@@ -74,11 +74,11 @@ network concat(x: f32[1, 16, 32, 32]) {
         graph.replace_uses(Value(pool), Value(concat))
         graph.connect(Use(pool, 0), inputs[0])
         graph.revise(pool, made_by=self.name)
-        pair.around.traded(pool, concat)
+        pair.around.exchanged([pool, concat])
         pools = {inputs[0]: Value(pool)}
         for value in inputs[1:]:
             if value not in pools:
-                pools[value] = added(pair.around, pair.op, [value], graph[pool], self.name)
+                pools[value] = added(pair.around, pair.op, [value], graph[pool], self.name, stem=pool)
         for slot, value in enumerate(inputs):
             graph.connect(Use(concat, slot), pools[value])
         graph.revise(concat, made_by=self.name)

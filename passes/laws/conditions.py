@@ -33,6 +33,15 @@ def elements_alone(question: Question) -> Refusal | None:
     return None
 
 
+def identity_start(question: Question) -> Refusal | None:
+    """The pool starts from no number of its own: that number takes part in every window, and f of it is another."""
+    op = question.site.op
+    if not op.started:
+        return None
+    reason = f"`{question.site.pool.name}` starts from {op.start_in(question.site.data.numpy):g}, which f is not applied to"
+    return Refusal("identity start", reason, question.site.pool.name)
+
+
 def averaging(question: Question) -> Refusal | None:
     """The pool averages: what it does to the largest element is a matter of order, which other laws speak of."""
     site = question.site

@@ -50,6 +50,7 @@ class OrderLaw(RegionLaw):
     conditions: ClassVar[Mapping[str, Condition]] = {
         "comparing": shared.comparing,
         "elements alone": shared.elements_alone,
+        "identity start": shared.identity_start,
         "same shape": shared.same_shape,
         "comparable": shared.comparable,
         "fixed coefficients": shared.fixed_coefficients,

@@ -10,7 +10,9 @@ In floating point both sides re-round (class U): with k = n + C / groups + 3 rou
 2 g_k (max over outputs of sum |A| max|x| + |b|).
 
 Pooling first leaves the convolution stride^2 times fewer places, and the pool as many times more channels as the convolution
-has inputs for each output: DenseNet's transitions (stride 2, half the channels) save three quarters of their convolution.
+has inputs for each output: DenseNet's transitions (stride 2, half the channels) save three quarters of their convolution. Where
+the stride is 1, as in Inception's pool branches, the convolution costs the same either way, and the pool is cheaper behind it if it
+has fewer outputs than inputs: there the law is read backwards.
 """
 
 from __future__ import annotations
@@ -23,10 +25,12 @@ import numpy as np
 from cnnir.certificates import Certificate
 from cnnir.facts.fact import Grade
 from cnnir.facts.precision import precision
-from cnnir.ir.graph import Layer, Use, Value
+from cnnir.ir.graph import Layer
 from cnnir.ops.convolution import Conv
+from cnnir.ops.pooling import Pooling
 from cnnir.price import Work
 
+from ..rewrites import swap
 from ..site import Array
 from ..terms import Terms
 from .average import NO_OVERFLOW, error, largest_window, linear_record
@@ -44,11 +48,15 @@ def averages(pair: Pair) -> Refusal | None:
 
 def single_places(pair: Pair) -> Refusal | None:
     """Each output of the convolution reads one place: kernel 1, stride 1, no padding."""
-    op = pair.layer.op
-    assert isinstance(op, Conv)
-    if max(op.kernel) == 1 and max(op.stride) == 1 and not any(op.pad):
+    assert isinstance(pair.layer.op, Conv)
+    if is_single_places(pair.layer.op):
         return None
     return Refusal("single places", f"`{pair.layer.name}` reads more than one place, or not every place", pair.layer.name, telling=False)
+
+
+def is_single_places(op: Conv) -> bool:
+    """Whether it is a matrix over channels, at each place by itself."""
+    return max(op.kernel) == 1 and max(op.stride) == 1 and not any(op.pad)
 
 
 def no_overflow(pair: Pair) -> Refusal | None:
@@ -96,6 +104,9 @@ network pointwise(x: f32[1, 64, 32, 32] in [0, 1]) {
     def about(self, layer: Layer) -> bool:
         return isinstance(layer.op, Conv)
 
+    def about_behind(self, layer: Layer, pool: Pooling) -> bool:
+        return isinstance(layer.op, Conv) and pool.reduce == "avg" and is_single_places(layer.op)
+
     def certificate(self, pair: Pair) -> Certificate:
         data = pair.inputs[0]
         source = pair.graph.type(data)
@@ -111,15 +122,8 @@ network pointwise(x: f32[1, 64, 32, 32] in [0, 1]) {
 
     def rewrite(self, pair: Pair) -> list[str]:
         """Before: x -> conv -> pool -> readers. After: x -> pool -> conv -> readers, layers keeping their names."""
-        graph, conv, pool = pair.graph, pair.layer.name, pair.pool.name
-        data = pair.inputs[0]
-        graph.replace_uses(Value(pool), Value(conv))
-        graph.connect(Use(conv, 0), Value(pool))
-        graph.connect(Use(pool, 0), data)
-        graph.revise(pool, made_by=self.name)
-        graph.revise(conv, made_by=self.name)
-        pair.around.traded(pool, conv)
-        return [pool]
+        swap(pair.around, pair.layer.name, pair.pool.name, self.name)
+        return [pair.pool.name]
 
     def work(self, pair: Pair) -> tuple[Work, Work]:
         op, data = pair.layer.op, pair.graph.type(pair.inputs[0])

@@ -55,6 +55,8 @@ class Law:
     """on these terms."""
     conditions: ClassVar[Mapping[str, Callable[..., Refusal | None]]] = {}
     """Its side conditions by name, in the order they are checked: cheap ones, and ones that read no weights, first."""
+    placed: ClassVar[bool] = True
+    """Whether placement applies it; if not, a pass of its name does."""
 
     def said(self, reduce: Reduce) -> str:
         """`words` where the pool reduces so."""
@@ -94,11 +96,19 @@ class RegionLaw(Law):
 
 
 class LayerLaw(Law):
-    """A law about the one layer in front of a pool that makes what the pool reads: a convolution, a concat."""
+    """A law about the one layer in front of a pool that makes what the pool reads: a convolution, a concat, a pool."""
+
+    weighed: ClassVar[bool] = False
+    """Whether it is a matter of price under `place=always` too: the rewrite brings no pool further up."""
 
     def about(self, layer: Layer) -> bool:
         """Whether the law speaks of such a layer."""
         raise NotImplementedError
+
+    def about_behind(self, layer: Layer, pool: Pooling) -> bool:
+        """Whether the law, read backwards, speaks of such a layer behind such a pool: with the two swapped, it would be a pair."""
+        del layer, pool
+        return False
 
     conditions: ClassVar[Mapping[str, PairCondition]] = {}
 

@@ -58,7 +58,7 @@ def test_a_step_that_decides_says_what(path: str, capsys: pytest.CaptureFixture[
     ("text", "code", "help"),
     [
         ("plase", "C0510", "did you mean `place`?"),
-        ("dce,vectorise", "C0510", "passes are `canonicalize`"),
+        ("dce,vectorise", "C0510", "passes are `absorb`"),
         ("place{palce=auto}", "C0511", "did you mean `place`?"),
         ("place{place=allways}", "C0511", "did you mean `always`?"),
         ("place{place=3}", "C0511", "it is one of `auto`"),

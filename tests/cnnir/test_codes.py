@@ -13,8 +13,7 @@ from cnnir.diagnostics import CnnirError
 from cnnir.frontends import cnn, pipeline
 from cnnir.ir.verify import verify
 from cnnir.passes.laws import LAWS
-from cnnir.passes.place import place
-from cnnir.pipeline import make_all
+from cnnir.pipeline import Deciding, make, make_all
 
 SHOWN = [code for code, entry in CODES.items() if entry.example]
 
@@ -72,5 +71,8 @@ def test_every_language_code_has_an_example_unless_no_text_can_show_it() -> None
 
 @pytest.mark.parametrize("law", LAWS)
 def test_the_example_of_a_law_moves_by_that_law(law: str) -> None:
-    decision = place(cnn.parse(LAWS[law].example), "always", LAWS[law].terms.exactness).decisions[0]
+    graph, one = cnn.parse(LAWS[law].example), LAWS[law]
+    deciding = make("place", place="always", exactness=one.terms.exactness) if one.placed else make(law)
+    assert isinstance(deciding, Deciding)
+    decision = deciding.decide(graph).decisions[0]
     assert (decision.law, decision.verdict) == (law, "moved")

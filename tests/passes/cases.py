@@ -13,7 +13,7 @@ from cnnir.ops import arithmetic, convert, piecewise, smooth
 from cnnir.ops.activation import UserActivation
 from cnnir.ops.convolution import Conv
 from cnnir.ops.elementwise import Elementwise
-from cnnir.ops.pooling import AvgPool, GlobalMaxPool, MaxPool, MinPool
+from cnnir.ops.pooling import AdaptiveMaxPool, AvgPool, GlobalMaxPool, MaxPool, MinPool, Pooling
 from cnnir.ops.special_pools import MaxPoolPlaces
 from cnnir.ops.tensor import Concat, Softmax
 from cnnir.passes.terms import Terms
@@ -126,6 +126,25 @@ def joined_and_read() -> Graph:
     return graph
 
 
+def pooled_twice(second: Pooling, *others: Elementwise, size: int = 4) -> Graph:
+    """Two pools in a row, which would be cheaper as one if they were one."""
+    return chain(TWO, second, *others, shape=(1, 4, size, size))
+
+
+def pooled_and_read() -> Graph:
+    """Two pools in a row, with what is between them read by somebody else."""
+    graph = pooled_twice(TWO)
+    graph.results["other"] = graph.add(smooth.Sigmoid(), [Value("maxpool")])
+    return graph
+
+
+def zeros() -> Array:
+    """Of two zeros the one in a window of its own comes first, but not down the columns of both windows; and mirrored."""
+    one = np.full((4, 4), -1, np.float32)
+    one[0, 1], one[2, 0] = -0.0, 0.0
+    return np.stack([one, -one, one[::-1, ::-1], one.T])[None] * np.float32(1)
+
+
 def pointwise(conv: Conv, pool: AvgPool | MaxPool, *others: Elementwise) -> Graph:
     """A convolution in front of a pool."""
     return chain(conv, pool, *others, shape=(1, 4, 4, 4))
@@ -165,6 +184,12 @@ CASES: dict[str, Case] = {
     "other consumer": Case("private", "also read by `sigmoid`", used_twice, window(-1, 2, 3, 4), law="region"),
     "network output": Case("private", "an output of the network", shown, window(-1, 2, 3, 4), law="region"),
     "average": Case("comparing", "", lambda: chain(piecewise.Relu(), AVERAGE, shape=WINDOW), window(-1, 2, 3, 4)),
+    "a start": Case(
+        "identity start",
+        "starts from 3",
+        lambda: chain(arithmetic.Mul(2.0), MaxPool((2, 2), (2, 2), start=3.0), shape=WINDOW),
+        window(-1, 1, 2, 0),
+    ),
     "broadcast": Case("same shape", "turns", lambda: chain(Spread(), TWO, shape=(1, 12, 1, 2)), lambda: np.ones((1, 12, 1, 2), "float32")),
     "bias per element": Case(
         "fixed coefficients",
@@ -322,6 +347,68 @@ CASES: dict[str, Case] = {
     "1 x 1, overflow": Case("no overflow", "may overflow", overflowing, image(3e38, -3e38), law="pointwise", terms=STRICT),
     "1 x 1, rounding": Case(
         "exact enough", "class U", lambda: pointwise(Conv(4, (1, 1)), AVERAGE), image(1, -2, 3, 0.5, -1), law="pointwise"
+    ),
+    "max, then min": Case(
+        "alike", "not `maxpool` and `minpool`", lambda: pooled_twice(MinPool((2, 2), (2, 2))), image(1, -2, 3, 0.5, -1), law="cascade"
+    ),
+    "two pools, read between": Case("private", "also read by `sigmoid`", pooled_and_read, image(1, 2, 3, 0.5), law="cascade"),
+    "dropped element": Case(
+        "same windows",
+        "`maxpool` leaves it out",
+        lambda: chain(MaxPool((3, 3), (2, 2)), MaxPool((3, 3), (4, 4), (0, 0, 1, 1)), shape=(1, 4, 14, 14)),
+        lambda: np.arange(784, dtype=np.float32).reshape(1, 4, 14, 14),
+        law="cascade",
+    ),
+    "elements between windows": Case(
+        "same windows",
+        "`maxpool` leaves it out",
+        lambda: chain(MaxPool((3, 3), (4, 4)), MaxPool((2, 2), (4, 4)), shape=(1, 4, 15, 15)),
+        lambda: np.eye(15, dtype=np.float32)[None, None] * (np.arange(15) == 3).astype(np.float32) + np.zeros((1, 4, 1, 1), np.float32),
+        law="cascade",
+    ),
+    "two pools, adaptive": Case(
+        "same windows", "are adaptive", lambda: pooled_twice(AdaptiveMaxPool((2, 2)), size=6), image(1, 2, 3, 0.5), law="cascade"
+    ),
+    "two pools, zeros": Case("zero sign", "tells -0 from +0", lambda: pooled_twice(TWO, smooth.Reciprocal()), zeros, law="cascade"),
+    "relu, global pool": Case(
+        "can start",
+        "no number to start from",
+        lambda: chain(piecewise.Relu(), GlobalMaxPool(), shape=WINDOW),
+        window(-1, -2, -3, -4),
+        law="absorb",
+    ),
+    "relu, a start": Case(
+        "identity start",
+        "starts from 3",
+        lambda: chain(piecewise.Relu(), MaxPool((2, 2), (2, 2), start=3.0), shape=WINDOW),
+        window(-1, 1, 2, 0),
+        law="absorb",
+    ),
+    "relu, broadcast": Case(
+        "same shape", "turns", lambda: chain(Spread(), TWO, shape=(1, 12, 1, 2)), lambda: np.ones((1, 12, 1, 2), "float32"), law="absorb"
+    ),
+    "relu, dilation": Case(
+        "full windows",
+        "holds no real element",
+        lambda: chain(piecewise.Relu(), MaxPool((2, 1), (1, 1), (1, 0, 1, 0), (3, 1)), shape=WINDOW),
+        window(7, 8, 7, 8),
+        law="absorb",
+    ),
+    "NaN to zero": Case(
+        "finite data",
+        "nothing proves it finite",
+        lambda: chain(UserActivation("f", apply("select", X, 0, X, 0)), TWO, shape=WINDOW),
+        window(np.nan, -1, 2, 3),
+        law="absorb",
+        terms=STRICT,
+    ),
+    "leaky": Case("clamp", "is not x itself", lambda: chain(piecewise.Leaky(0.5), TWO, shape=WINDOW), window(-4, -1, -2, -3), law="absorb"),
+    "max with -0": Case(
+        "zero sign",
+        "tells -0 from +0",
+        lambda: chain(UserActivation("f", apply("select", -0.0, X, -0.0, X)), TWO, smooth.Reciprocal(), shape=WINDOW),
+        window(0, -1, -2, -3),
+        law="absorb",
     ),
     "joined across": Case("channel axis", "across the seam", lambda: joined(3), lambda: np.ones((1, 12, 2, 1), "float32"), law="concat"),
     "joined and read": Case("private", "also read by `sigmoid`", joined_and_read, window(-1, 2, 3, 4), law="concat"),

@@ -137,7 +137,7 @@ def convolve(
 def pool_tile(pool: PoolWindow, before_at, shape: tuple[int, ...], tile: Tile) -> te.Tensor:
     """The tile's windows, folded row by row like the standalone pool does, so that both give the same bits."""
     rows, columns = te.reduce_axis((0, pool.kernel[0]), "rows"), te.reduce_axis((0, pool.kernel[1]), "columns")
-    reducer = pool_reducer(pool.kind)
+    reducer = pool_reducer(pool)
     return te.compute(
         shape,
         lambda n, k, h, wo, wi, o: reducer(before_at(n, k, h, wo * tile.columns + wi, rows, columns, o), axis=[rows, columns]),

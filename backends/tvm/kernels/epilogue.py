@@ -41,6 +41,7 @@ class PoolWindow:
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)  # top, left, bottom, right
     dilation: tuple[int, int] = (1, 1)
     count_include_pad: bool = False  # the divisor of an average counts padding, but never what overhangs it
+    start: float | None = None  # what max and min start from; None for an infinity, which every element displaces
 
     def overhangs(self, axis: int, size: int) -> bool:
         """Does some window reach outside the `size` real elements along `axis` (0: H, 1: W)?"""

@@ -10,22 +10,23 @@ from tvm.s_tir import Schedule
 from tvm.tirx import PrimFunc
 
 from .blocked import blocked_shape
-from .epilogue import Epilogue, PoolKind, PoolWindow, any_scalar, apply_stages, flat, placeholders
+from .epilogue import Epilogue, PoolWindow, any_scalar, apply_stages, flat, placeholders
 from .function import finish, parallelize, vectorize
 from .strict import rounded
 
 UNROLLED_TAPS = 32  # windows up to this size are unrolled; larger ones (global pools) loop
 
 
-def identity(kind: PoolKind) -> Expr:
+def start(pool: PoolWindow) -> Expr:
     """What a pool starts from. Infinities, not FLT_MAX: a stage may send finite values to infinity."""
-    return tirx.const({"max": float("-inf"), "min": float("inf"), "avg": 0.0}[kind], "float32")
+    identity = {"max": float("-inf"), "min": float("inf"), "avg": 0.0}[pool.kind]
+    return tirx.const(identity if pool.start is None else pool.start, "float32")
 
 
-def pool_reducer(kind: PoolKind) -> Callable[..., Expr]:
+def pool_reducer(pool: PoolWindow) -> Callable[..., Expr]:
     """Fold from the left; at a tie (-0 and +0) the earlier value stays."""
     fold = {"max": lambda held, new: tirx.max(new, held), "min": lambda held, new: tirx.min(new, held), "avg": lambda held, new: held + new}
-    return te.comm_reducer(fold[kind], lambda _: identity(kind), name=kind)
+    return te.comm_reducer(fold[pool.kind], lambda _: start(pool), name=pool.kind)
 
 
 def average(total: Expr, count: Expr) -> Expr:
@@ -54,15 +55,15 @@ def pool2d(
     rows, columns = te.reduce_axis((0, pool.kernel[0]), "rows"), te.reduce_axis((0, pool.kernel[1]), "columns")
 
     def tap(n, c, h, w, i) -> Expr:
-        """One tap's value; the pool's identity outside the input, where the load is moved to the nearest real element."""
+        """One tap's value; the pool's start outside the input, where the load is moved to the nearest real element."""
         y, y_inside = position(pool, 0, h, rows, in_size[0])
         x, x_inside = position(pool, 1, w, columns, in_size[1])
         read = lambda tensor, extra: tensor(c, i) if extra.kind == "channel" else tensor(n, c, y, x, i)  # noqa: E731
         value = apply_stages(data(n, c, y, x, i), epilogue.before, before, read)
         inside = [condition for condition in (y_inside, x_inside) if condition is not None]
-        return tirx.Select(tirx.all(*inside), value, identity(pool.kind)) if inside else value
+        return tirx.Select(tirx.all(*inside), value, start(pool)) if inside else value
 
-    reducer = pool_reducer(pool.kind)
+    reducer = pool_reducer(pool)
     pooled = te.compute(out_shape, lambda *index: reducer(tap(*index), axis=[rows, columns]), name="pooled")
 
     def finished(n, c, h, w, i) -> Expr:
