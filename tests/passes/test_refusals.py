@@ -23,7 +23,8 @@ from cnnir.passes.laws.order import OrderLaw
 from cnnir.passes.place import place
 from cnnir.types import TensorType
 
-from .cases import CASES, TWO, WINDOW, Case, mixed_slopes, two_values
+from .builders import TWO, WINDOW, mixed_slopes, two_values
+from .cases import CASES, Case
 from .networks import bits, chain
 
 NAMES = list(CASES)
