@@ -80,7 +80,10 @@ def comparing(place: Place) -> Check:
     """The pool is of the kind the law speaks of."""
     wanted = ("avg",) if place.decision.law in ("affine", "pointwise") else ("max", "min")
     kind = kind_of(place.pool)
-    return confirmed("kind of pool") if kind in wanted else refuted("kind of pool", f"`{place.decision.site.pool}` takes the {kind}")
+    for value in place.graph.values(place.decision.site.pool)[1:]:
+        if place.graph.is_output(value) or place.graph.uses(value):
+            return refuted("kind of pool", f"not only the elements that `{place.decision.site.pool}` picks are used")
+    return confirmed("kind of pool") if kind in wanted else refuted("kind of pool", f"`{place.decision.site.pool}` takes {kind}")
 
 
 def full_windows(place: Place) -> Check:

@@ -158,7 +158,7 @@ def _cut(function: Function, row: int, of: Format, first: int, last: int, how: S
         settled.add(*(c[leave] for c in (lo, hi, up, down, ~ok, none, error, span.nan, span.minus_zero, span.lo, span.hi)))
         for i in np.flatnonzero(count):
             points += int(width[i]) + 1
-            settled.add(*_count_out(function, row, of, int(lo[i]), int(hi[i])))
+            settled.add(*_count_out(function, row, of, int(lo[i]), int(hi[i]), how.rounding))
         rest = ~leave & ~count
         lo, hi = lo[rest], hi[rest]
         middle = (lo >> 1) + (hi >> 1) + (lo & hi & 1)
@@ -186,12 +186,16 @@ def _by_slope(
         wavers = error + width * np.maximum(np.abs(least), np.abs(most))
     narrow = np.isfinite(allowed) | (hi.astype(np.float64) - lo.astype(np.float64) <= COUNTED)
     flat = np.isfinite(wavers) & (2 * wavers <= allowed) & narrow & ~nan & ~rises & ~falls
-    made = np.where(ok, 0.0, np.where(flat, wavers, error))
-    return np.where(ok, up, rises | flat), np.where(ok, down, falls | flat), made, ok | rises | falls | flat
+    against = ok & ((rises & ~up) | (falls & ~down))  # goes one way by its rounding alone
+    made = np.where(ok & ~against, 0.0, np.where(flat, wavers, error))
+    return np.where(ok, up, flat) | rises, np.where(ok, down, flat) | falls, made, ok | rises | falls | flat
 
 
-def _count_out(function: Function, row: int, of: Format, lo: int, hi: int) -> tuple[Array, ...]:
-    """A cell tried number by number; zero is tried with both signs, which must give the same."""
+def _count_out(function: Function, row: int, of: Format, lo: int, hi: int, rounding: bool) -> tuple[Array, ...]:
+    """A cell tried number by number; zero is tried with both signs, which must give the same.
+
+    Where rounding is allowed for, changes of direction say nothing of the real function: the cell stays open.
+    """
     keys = np.arange(lo, hi + 1)
     numbers = of.numbers(keys)
     if lo <= 0 <= hi:
@@ -203,7 +207,7 @@ def _count_out(function: Function, row: int, of: Format, lo: int, hi: int) -> tu
     zero = bool(((values == 0) & np.signbit(values)).any())
     missing = bool(np.isnan(values).any())
     ends = (np.nanmin(values), np.nanmax(values)) if not np.isnan(values).all() else (-np.inf, np.inf)
-    return tuple(np.array([v]) for v in (lo, hi, up, down, False, turn, 0.0, missing, zero, *ends))
+    return tuple(np.array([v]) for v in (lo, hi, up, down, rounding and turn != 0, turn, 0.0, missing, zero, *ends))
 
 
 def contradiction(function: Function, row: int, way: Way, lo: float, hi: float, slack: float = 0.0) -> Counterexample | None:

@@ -124,7 +124,8 @@ def _goes(function: Function, record: ChannelFacts, row: int, way: Way, found: P
     if shown is not None:
         return refuted(way, str(shown), shown)
     if not found.goes(way):
-        return unconfirmed(way, "pieces of the range go other ways") if slack else refuted(way, "pieces of the range go other ways")
+        words = "pieces of the range go other ways"
+        return unconfirmed(way, f"{words}, as far as they re-round by no more than {slack:.3g}") if slack else refuted(way, words)
     if found.open.any():
         i = int(np.argmax(found.open))
         at = f"[{found.lo[i]:.9g}, {found.hi[i]:.9g}]"

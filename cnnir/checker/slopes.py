@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 OUTWARD = 2e-15
 """Relative error of float64 arithmetic and of NumPy's float64 functions, with room to spare."""
 LIBRARY_UNITS = 9.0
-"""Unit roundoffs by which a platform's library may miss the function: four places, and the last rounding."""
+"""Halves of the last place by which a platform's library may miss the function: four places, and the last rounding."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def step(primitive: Primitive, args: Sequence[Slope], spans: Sequence[Span], fou
         made = rule(*args)
         size = np.maximum(np.abs(made.lo), np.abs(made.hi)) + made.error
         units = {"exact": 0.0, "correct": 1.0, "library": LIBRARY_UNITS}[primitive.rounding]
-        error = made.error + units * (of.unit * size + of.tiny)
+        half = of.unit * np.exp2(np.frexp(size)[1] - 1.0)  # of the last place of the largest value
+        error = made.error + units * (np.where(np.isfinite(size), half, np.inf) + of.tiny)
         ends = np.maximum(np.abs(made.hi - found.lo), np.abs(found.hi - made.lo))  # both are within their own ends
         error = np.fmin(np.where(np.isnan(error), np.inf, error), np.where(np.isnan(ends), np.inf, ends))
         return _sound(made, error)
@@ -248,6 +249,7 @@ _RULES: Mapping[str, Callable[..., Slope]] = {
     "add": _add, "sub": _sub, "neg": _neg, "mul": _mul, "div": _div, "max": _max, "min": _min, "abs": _abs,
     "square": _square, "cosh": _cosh,
     "exp": _rising(np.exp, _monotone(np.exp)), "expm1": _rising(np.expm1, _monotone(np.exp)),
+    "softplus": _rising(lambda x: np.logaddexp(0.0, x), _monotone(lambda x: 1 / (1 + np.exp(-x)))),
     "log": _rising(np.log, _monotone(lambda x: 1 / x)), "log1p": _rising(np.log1p, _monotone(lambda x: 1 / (1 + x))),
     "sqrt": _rising(np.sqrt, _monotone(lambda x: 0.5 / np.sqrt(x))), "sinh": _rising(np.sinh, _valley(np.cosh)),
     "tanh": _rising(np.tanh, _bump(lambda x: 1 / np.cosh(x) ** 2)),

@@ -63,15 +63,19 @@ def between(lo: float, hi: float, shape: tuple[int, ...]) -> Span:
 
 def step(primitive: Primitive, args: Sequence[Span], dtype: str) -> Span:
     """The primitive on spans, computed in `dtype`; directions are kept where they are sure."""
+    kind, name = numpy_dtype(dtype), primitive.name
     if primitive.to is not None:
-        return _converted(primitive, args[0])
-    kind = numpy_dtype(dtype)
-    if primitive.name == "select":
-        found = _select(*args)
-    elif primitive.name in _BINARY:
-        found = _BINARY[primitive.name](primitive, args[0], args[1], kind)
-    else:
+        return logic(primitive, args) if primitive.to == "bool" else _converted(primitive, args[0])
+    if name == "select":
+        found = choose(args[0].lo > args[1].hi, args[0].hi <= args[1].lo, args[2], args[3])
+    elif name == "where":
+        found = choose(args[0].lo > 0, args[0].hi <= 0, args[1], args[2])
+    elif name in _BINARY:
+        found = _BINARY[name](primitive, args[0], args[1], kind)
+    elif len(args) == 1 and (name in _RISING or name in _FALLING or name in _BOWLS or name in _WAVES):
         found = _unary(primitive, args[0], dtype)
+    else:
+        found = anything(args[0])
     missing = found.nan
     for arg in args:
         missing = missing | arg.nan
@@ -150,8 +154,8 @@ def _extreme(primitive: Primitive, a: Span, b: Span, kind: np.dtype[Any]) -> Spa
     return Span(lo, hi, up, down, np.zeros(lo.shape, bool), (a.minus_zero | b.minus_zero) & (lo <= 0) & (hi >= 0))
 
 
-def _select(a: Span, b: Span, chosen: Span, otherwise: Span) -> Span:
-    yes, no = a.lo > b.hi, a.hi <= b.lo
+def choose(yes: Array, no: Array, chosen: Span, otherwise: Span) -> Span:
+    """One of two, where it is decided which on the whole cell."""
 
     def merged(p: Array, q: Array, both: Array) -> Array:
         return np.where(yes, p, np.where(no, q, both))
@@ -165,12 +169,31 @@ def _select(a: Span, b: Span, chosen: Span, otherwise: Span) -> Span:
     )  # fmt: skip
 
 
+def anything(like: Span) -> Span:
+    """Nothing is known, of as many cells as another value has."""
+    no = np.zeros(like.lo.shape, bool)
+    return Span(np.full(no.shape, -np.inf), np.full(no.shape, np.inf), no, no, ~no, ~no)
+
+
+def logic(primitive: Primitive, args: Sequence[Span]) -> Span:
+    """A comparison that comes out alike on the whole cell, as 0 or 1; else either."""
+    a, b = args[0], args[-1]
+    sure: Mapping[str, tuple[Array, Array]] = {
+        "less": (a.hi < b.lo, a.lo >= b.hi), "less_equal": (a.hi <= b.lo, a.lo > b.hi),
+        "greater": (a.lo > b.hi, a.hi <= b.lo), "greater_equal": (a.lo >= b.hi, a.hi < b.lo),
+    }  # fmt: skip
+    never = np.zeros(a.lo.shape, bool)
+    yes, no = sure.get(primitive.name, (never, never))
+    known = (yes | no) & ~a.nan & ~b.nan
+    return Span(np.where(known & yes, 1.0, 0.0), np.where(known & no, 0.0, 1.0), known, known, never, never)
+
+
 _BINARY: Mapping[str, Callable[[Primitive, Span, Span, np.dtype[Any]], Span]] = {
     "add": _sum, "sub": _sum, "mul": _product, "div": _quotient, "max": _extreme, "min": _extreme,
 }  # fmt: skip
 
 _RISING = {
-    "floor", "ceil", "round", "sign", "exp", "expm1", "log", "log1p", "tanh", "erf", "sqrt",
+    "floor", "ceil", "round", "sign", "exp", "expm1", "log", "log1p", "softplus", "tanh", "erf", "sqrt",
     "asin", "atan", "sinh", "asinh", "acosh", "atanh",
 }  # fmt: skip
 _FALLING = {"neg", "acos"}
@@ -183,10 +206,10 @@ _DOMAIN: Mapping[str, tuple[float, float]] = {
     "acosh": (1.0, np.inf), "atanh": (-1.0, 1.0),
 }  # fmt: skip
 _IMAGE: Mapping[str, tuple[float, float]] = {
-    "exp": (0.0, np.inf), "expm1": (-1.0, np.inf), "tanh": (-1.0, 1.0), "erf": (-1.0, 1.0), "cosh": (1.0, np.inf),
-    "sqrt": (0.0, np.inf), "acosh": (0.0, np.inf), "sin": (-1.0, 1.0), "cos": (-1.0, 1.0), "square": (0.0, np.inf),
+    "exp": (0.0, np.inf), "softplus": (0.0, np.inf), "expm1": (-1.0, np.inf), "tanh": (-1.0, 1.0), "erf": (-1.0, 1.0),
+    "cosh": (1.0, np.inf), "sqrt": (0.0, np.inf), "acosh": (0.0, np.inf), "sin": (-1.0, 1.0), "cos": (-1.0, 1.0), "square": (0.0, np.inf),
 }  # fmt: skip
-_NO_MINUS_ZERO = {"exp", "abs", "square", "cosh", "acosh", "acos"}
+_NO_MINUS_ZERO = {"exp", "softplus", "abs", "square", "cosh", "acosh", "acos"}
 
 
 def _unary(primitive: Primitive, a: Span, dtype: str) -> Span:

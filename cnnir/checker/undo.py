@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cnnir.decisions import Decision
-from cnnir.ir.graph import Graph, Use, Value
+from cnnir.ir.graph import Graph, Layer, Use, Value
 from cnnir.ops.arithmetic import Maximum, Minimum
 from cnnir.ops.base import Op
 from cnnir.ops.choose import Choose
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import Pooling
 
-from .windows import DUAL, is_dual, kind_of
+from .windows import DUAL, is_dual, kind_of, same_windows
 
 
 class NotSo(Exception):
@@ -39,6 +39,9 @@ def _pool(graph: Graph, name: str) -> Pooling:
     op = graph[name].op
     if not isinstance(op, Pooling):
         raise NotSo(f"`{name}` is no pool")
+    for value in graph.values(name)[1:]:
+        if graph.is_output(value) or graph.uses(value):
+            raise NotSo(f"not only the elements that `{name}` picks are used")
     return op
 
 
@@ -251,13 +254,21 @@ def difference(wanted: Graph, found: Graph) -> str | None:
         return "the outputs are other values"
     for layer in wanted.layers():
         other = found[layer.name]
-        if layer.op != other.op:
+        alike = layer.op == other.op or _picks_alike(wanted, layer, other)
+        if not alike:
             return f"`{layer.name}` is another operation"
         if wanted.operands(layer.name) != found.operands(layer.name):
             return f"`{layer.name}` reads something else"
-        if layer.outputs != other.outputs:
+        if layer.type != other.type:
             return f"`{layer.name}` is of another type"
         mine, theirs = dict(layer.weights), dict(other.weights)
         if mine.keys() != theirs.keys() or not all(wanted.weights.same(mine[r], found.weights, theirs[r]) for r in mine):
             return f"`{layer.name}` has other weights"
     return None
+
+
+def _picks_alike(graph: Graph, wanted: Layer, found: Layer) -> bool:
+    """Whether two pools pick the same elements, and nobody asks the first where they are."""
+    a, b = wanted.op, found.op
+    pools = isinstance(a, Pooling) and isinstance(b, Pooling) and kind_of(a) == kind_of(b) and same_windows(a, b)
+    return pools and not any(graph.uses(v) or graph.is_output(v) for v in graph.values(wanted.name)[1:])

@@ -12,15 +12,16 @@ from cnnir.types import TensorType
 
 Array = np.ndarray[Any, Any]
 KINDS: Mapping[str, str] = {
-    f"{prefix}{kind}pool": kind for prefix in ("", "adaptive_", "global_") for kind in ("max", "min", "avg")
-}  # fmt: skip
-"""Name of a pool -> what it does with a window."""
+    **{f"{prefix}{kind}pool": kind for prefix in ("", "adaptive_", "global_") for kind in ("max", "min", "avg")},
+    "maxpool_with_places": "max",
+}
+"""Name of a pool -> what it does with a window; other pools do other things."""
 DUAL = {"max": "min", "min": "max"}
 
 
 def kind_of(pool: Pooling) -> str:
-    """`max`, `min` or `avg`; raises KeyError for a pool that is none of those known here."""
-    return KINDS[pool.name]
+    """`max`, `min`, `avg` or `other`."""
+    return KINDS.get(pool.name, "other")
 
 
 def is_dual(a: Pooling, b: Pooling) -> bool:
@@ -30,7 +31,9 @@ def is_dual(a: Pooling, b: Pooling) -> bool:
 
 def same_windows(a: Pooling, b: Pooling) -> bool:
     """Whether two pools look at the same windows of the same data, whatever they do with them."""
-    plain = [op.name.replace(kind_of(op), "?") for op in (a, b)]
+    if "other" in (kind_of(a), kind_of(b)):
+        return a == b
+    plain = [op.name.removesuffix("_with_places").replace(kind_of(op), "?") for op in (a, b)]
     left, right = a.attributes(), b.attributes()
     return plain[0] == plain[1] and all(left[k] == right[k] for k in left.keys() & right.keys())
 
