@@ -188,7 +188,7 @@ def _op(layer: Layer) -> ExtremePool:
 
 
 def _certificate(op: Pooling) -> Certificate:
-    return Certificate(LAW.name, {"windows": f"those of `{spell(op)}`"}, ("same windows", "zero sign"), str(Grade.E))
+    return Certificate(LAW.name, {"windows": f"those of `{spell(op)}`"}, ("same windows", "zero sign"), Grade.E.name)
 
 
 def _unordered(others: tuple[str, ...], pool: Layer, teller: str) -> Decision:

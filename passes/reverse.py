@@ -55,7 +55,7 @@ def _region(around: Surroundings, pool: Layer, region: Region, terms: Terms, pri
         if isinstance(answer, Proof):
             for name in (pool.name, *region.names):
                 graph.revise(name, made_by=law.name)
-            return _moved(written, law, law.said(form.reduce), answer, cost)
+            return _moved(written, law, law.said(form.reduce), answer, cost, site.data.dtype)
         lift(around, site, op, None)
         if answer is None:
             return None
@@ -91,14 +91,15 @@ def _layer(around: Surroundings, pool: Layer, terms: Terms, price: PriceModel) -
     if isinstance(answer, Proof):
         for each in (name, pool.name):
             graph.revise(each, made_by=law.name)
-        return _moved(written, law, law.words, answer, cost)
+        return _moved(written, law, law.words, answer, cost, graph.type(pair.inputs[0]).dtype)
     swap(around, name, pool.name, None)
     return None if answer is None else _refused(written, answer)
 
 
-def _moved(site: Site, law: RegionLaw | LayerLaw, said: str, proof: Proof, cost: Price) -> Decision:
+def _moved(site: Site, law: RegionLaw | LayerLaw, said: str, proof: Proof, cost: Price, dtype: str) -> Decision:
     reason = f"law {law.name}, backwards: {' -> '.join(site.region)} is {said}, so it may stand in front; {cost}"
-    return Decision(site, law.name, "moved", reason, proof.certificate, bound=proof.certificate.bound)
+    certificate = proof.certificate.about(site.region, site.pool, dtype)
+    return Decision(site, law.name, "moved", reason, certificate, bound=certificate.bound)
 
 
 def _refused(site: Site, refusal: Refusal) -> Decision:

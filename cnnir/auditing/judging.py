@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +16,7 @@ from cnnir.checker.directions import Search, Way, contradiction, pieces, sample
 from cnnir.checker.function import Function, NotAFunction, function_of
 from cnnir.checker.ranges import Ranges, limits
 from cnnir.checker.runs import Mismatch, apart
-from cnnir.checker.windows import divides_by_what_it_sums, empty_window, kind_of, members
+from cnnir.checker.windows import divides_by_what_it_sums, empty_window, kind_of, members, start_of
 from cnnir.ir.graph import Graph
 from cnnir.ops.convolution import Conv
 from cnnir.ops.pooling import Pooling
@@ -47,7 +48,7 @@ class Judge:
 
     def judged(self, equation: Equation) -> Reordering:
         """What is to be said of a reordering."""
-        rules = {"affine": self._affine, "pointwise": self._pointwise, "concat": self._concat}
+        rules = {"affine": self._affine, "pointwise": self._pointwise, "concat": self._concat, "cascade": self._cascade}
         rule = rules.get(equation.law, self._ordered)
         try:
             return rule(equation)
@@ -68,6 +69,9 @@ class Judge:
         assert equation.pool is not None and equation.region is not None
         if equation.law == "none":
             return self._tried(equation, f"{equation.pool.name} is not what {equation.lifted.name if equation.lifted else ''} does")
+        started = next((op for op in (equation.pool, equation.lifted) if op and math.isfinite(start_of(op))), None)
+        if started is not None:
+            return self._tried(equation, f"{started.name} starts from a number of its own")
         function = self._function(equation)
         empty = empty_window(equation.pool, equation.data.type)
         if empty is not None:
@@ -150,6 +154,12 @@ class Judge:
         if equation.pool is None or axis <= 1:
             return Reordering("proved", "concat", words, "each channel is computed by itself", "E")
         return replace(self._tried(equation, f"{equation.data.name} joins along a pooled axis"), words=words)
+
+    def _cascade(self, equation: Equation) -> Reordering:
+        words = f"{equation.left.inputs[0].name} and {equation.left.name}"
+        if self.zeros_matter is not None:
+            return Reordering("not understood", "cascade", words, f"both are one pool, but `{self.zeros_matter}` may tell -0 from +0")
+        return Reordering("proved", "cascade", words, "both are one pool: its windows hold the same elements", "E")
 
     # -- trying -------------------------------------------------------------------------------------------------------
 

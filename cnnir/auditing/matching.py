@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cnnir.checker.windows import is_dual, same_windows
+from cnnir.checker.cascades import difference
+from cnnir.checker.windows import is_dual, kind_of, same_windows
 from cnnir.diagnostics import OpError
 from cnnir.ops.arithmetic import Maximum, Minimum
 from cnnir.ops.choose import Choose
@@ -96,7 +97,7 @@ def match(terms: Terms, pairs: list[Pair]) -> Matched:
 
 def _explained(terms: Terms, a: Term, b: Term) -> tuple[Equation, list[Pair]] | None:
     """The first rule that fits, whichever of the two is the original."""
-    for rule in (_regions, _concats, _convolutions):
+    for rule in (_regions, _concats, _convolutions, _cascades):
         for first, second, swapped in ((a, b, False), (b, a, True)):
             try:
                 found = rule(terms, first, second)
@@ -251,3 +252,16 @@ def _convolutions(terms: Terms, a: Term, b: Term) -> tuple[Equation, list[Pair]]
     if right.type != a.type:
         return None
     return Equation("pointwise", a, right, conv.inputs[0], None, a.op, a.op), [(pooled, b.inputs[0])]
+
+
+def _cascades(terms: Terms, a: Term, b: Term) -> tuple[Equation, list[Pair]] | None:
+    """pool2(pool1(u)) against pool(w) whose windows are those of both: then w must be u."""
+    if not isinstance(a.op, Pooling) or not isinstance(b.op, Pooling) or a.type != b.type:
+        return None
+    first = a.inputs[0]
+    if not isinstance(first.op, Pooling) or {kind_of(op) for op in (a.op, b.op, first.op)} not in ({"max"}, {"min"}):
+        return None
+    data = first.inputs[0]
+    if b.inputs[0].type != data.type or difference(first.op, a.op, b.op, data.type) is not None:
+        return None
+    return Equation("cascade", a, terms.again(b, (data,)), data, None, a.op, b.op), [(data, b.inputs[0])]

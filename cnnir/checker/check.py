@@ -10,11 +10,12 @@ from cnnir.diagnostics import CnnirError, OpError
 from cnnir.ir.graph import Graph, Value
 from cnnir.ir.verify import verify
 
-from . import averages, order
+from . import averages, cascades, order
+from .cascades import op_then
 from .conditions import Place
 from .function import NotAFunction
 from .report import Check, CheckedDecision, Report, confirmed, refuted, unconfirmed
-from .undo import NotSo, Undone, difference, undo
+from .undo import NotSo, Undone, Unknown, difference, undo, undo_cascade
 
 
 @dataclass(frozen=True)
@@ -42,38 +43,48 @@ def check(before: Graph, after: Graph, decisions: Sequence[Decision]) -> Checked
     found: list[CheckedDecision] = []
     steps: list[Step] = []
     structure: Check | None = None
-    for decision in reversed(decisions):
+    for number, decision in reversed([*enumerate(decisions)]):
         if decision.verdict == "refused":
             continue
         if current is None:
-            found.append(CheckedDecision(decision, (unconfirmed("move", "a later one could not be taken back"),)))
-            continue
-        if decision.verdict == "kept":
-            found.append(CheckedDecision(decision, tuple(_looked_at(Place(current, decision), ""))))
-            continue
-        last, earlier = current, current.copy()
-        try:
-            undone = undo(earlier, decision)
-            verify(earlier)
-        except (NotSo, OpError, CnnirError) as error:
-            structure = refuted("rewrites", f"{decision.site}: {error}")
-            current = None
-        except KeyError:
-            structure = unconfirmed("rewrites", f"{decision.site}: the checker does not know the law `{decision.law}`")
-            current = None
+            checks = [unconfirmed("move", "a later one could not be taken back")]
+        elif decision.verdict == "kept":
+            checks = [*_looked_at(Place(current, decision), Undone(Value("")), current)]
         else:
-            steps.append(Step(decision, earlier, Value(decision.site.pool), last, undone.result))
-            found.append(CheckedDecision(decision, (confirmed("move"), *_looked_at(Place(earlier, decision), undone.mask))))
-            current = earlier
-            continue
-        found.append(CheckedDecision(decision, (structure,)))
+            earlier = current.copy()
+            try:
+                undone = _undone(earlier, before, decisions[:number], decision)
+            except (NotSo, Unknown, OpError, CnnirError) as error:
+                make = unconfirmed if isinstance(error, Unknown) else refuted
+                structure = make("rewrites", f"{decision.site}: {error}")
+                checks, current = [structure], None
+            else:
+                behind = decision.site.behind
+                was, now = (undone.result, Value(decision.site.pool)) if behind else (Value(decision.site.pool), undone.result)
+                steps.append(Step(decision, earlier, was, current, now))
+                place = Place(current if behind else earlier, decision)
+                checks, current = [confirmed("move"), *_looked_at(place, undone, current)], earlier
+        found.append(CheckedDecision(decision, tuple(checks)))
     if structure is None:
         differs = difference(before, current) if current is not None else None
         structure = refuted("rewrites", f"besides the moves, {differs}") if differs else confirmed("rewrites")
     return Checked(Report(structure, tuple(reversed(found))), tuple(reversed(steps)))
 
 
-def _looked_at(place: Place, mask: str) -> Iterator[Check]:
+def _undone(graph: Graph, before: Graph, earlier: Sequence[Decision], decision: Decision) -> Undone:
+    if decision.law != "cascade":
+        undone = undo(graph, decision)
+    else:
+        names = [*decision.site.region[:1], decision.site.pool]
+        ops = [op_then(before, earlier, name) for name in names]
+        if len(ops) != 2 or ops[0] is None or ops[1] is None:
+            raise Unknown("the checker cannot tell which two pools they were")
+        undone = undo_cascade(graph, decision, ops[0], ops[1])
+    verify(graph)
+    return undone
+
+
+def _looked_at(place: Place, undone: Undone, after: Graph) -> Iterator[Check]:
     law, certificate = place.decision.law, place.decision.certificate
     if certificate is None:
         yield refuted("certificate", "there is none")
@@ -82,7 +93,9 @@ def _looked_at(place: Place, mask: str) -> Iterator[Check]:
         yield refuted("certificate", "it is about something else")
     try:
         if law in ("up", "down", "channel", "valley"):
-            yield from order.check(place, mask)
+            yield from order.check(place, undone.mask)
+        elif law == "cascade":
+            yield from cascades.check(place, after)
         elif law in _OTHERS:
             yield from _OTHERS[law](place)
         else:
@@ -92,5 +105,3 @@ def _looked_at(place: Place, mask: str) -> Iterator[Check]:
 
 
 _OTHERS = {"affine": averages.affine, "pointwise": averages.pointwise, "concat": averages.concat}
-
-__all__ = ["Checked", "Step", "Undone", "check"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from cnnir.scalar.expr import Apply, Param, Var, leaves, nodes
 from .function import Function, NotAFunction, function_of
 from .ranges import Ranges, limits
 from .report import Check, confirmed, refuted, unconfirmed
-from .windows import divides_by_what_it_sums, empty_window, kind_of
+from .windows import divides_by_what_it_sums, empty_window, kind_of, start_of
 
 
 @dataclass
@@ -84,6 +85,16 @@ def comparing(place: Place) -> Check:
         if place.graph.is_output(value) or place.graph.uses(value):
             return refuted("kind of pool", f"not only the elements that `{place.decision.site.pool}` picks are used")
     return confirmed("kind of pool") if kind in wanted else refuted("kind of pool", f"`{place.decision.site.pool}` takes {kind}")
+
+
+def identity_start(place: Place) -> Check:
+    """The pool starts from no number of its own, which f would not be applied to."""
+    start = start_of(place.pool)
+    return (
+        refuted("identity start", f"`{place.decision.site.pool}` starts from {start:g}")
+        if math.isfinite(start)
+        else confirmed("identity start")
+    )
 
 
 def full_windows(place: Place) -> Check:

@@ -20,6 +20,8 @@ Array = np.ndarray[Any, Any]
 Way = Literal["up", "down", "valley", "peak"]
 COUNTED = 1 << 12
 """Cells of so many numbers are tried number by number;"""
+FEW = 1 << 4
+"""of these where rounding is allowed for: a derivative says more of a narrower cell;"""
 ALL = 1 << 16
 """whole types of so many numbers, too."""
 MOST_CELLS = 60_000
@@ -143,7 +145,7 @@ def _cut(function: Function, row: int, of: Format, first: int, last: int, how: S
     cuts = sorted({first, last, *(c for c in _cuts(function, of) if first < c < last)})
     lo, hi = (np.array(cuts[:-1]), np.array(cuts[1:])) if len(cuts) > 1 else (np.array(cuts), np.array(cuts))
     settled, cells, points = _Settled(), 0, 0
-    countable = ALL if last - first <= ALL else COUNTED
+    countable = ALL if last - first <= ALL else FEW if how.rounding else COUNTED
     while len(lo):
         span, slope = function.on(of.numbers(lo), of.numbers(hi), np.full(len(lo), row))
         cells += len(lo)
@@ -207,7 +209,7 @@ def _count_out(function: Function, row: int, of: Format, lo: int, hi: int, round
     zero = bool(((values == 0) & np.signbit(values)).any())
     missing = bool(np.isnan(values).any())
     ends = (np.nanmin(values), np.nanmax(values)) if not np.isnan(values).all() else (-np.inf, np.inf)
-    return tuple(np.array([v]) for v in (lo, hi, up, down, rounding and turn != 0, turn, 0.0, missing, zero, *ends))
+    return tuple(np.array([v]) for v in (lo, hi, up, down, rounding and turn == 2, turn, 0.0, missing, zero, *ends))
 
 
 def contradiction(function: Function, row: int, way: Way, lo: float, hi: float, slack: float = 0.0) -> Counterexample | None:

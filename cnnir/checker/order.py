@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnir.certificates import ChannelFacts
 
-from .conditions import Place, comparing, data_range, full_windows, private, zero_sign
+from .conditions import Place, comparing, data_range, full_windows, identity_start, private, zero_sign
 from .directions import Pieces, Search, Way, contradiction, pieces
 from .function import Function
 from .report import Check, confirmed, refuted, unconfirmed
@@ -28,6 +28,7 @@ def check(place: Place, mask: str) -> Iterator[Check]:
     """Everything about a move by the laws up, down, channel and valley; `mask` is the name of a channel move's mask."""
     yield private(place)
     yield comparing(place)
+    yield identity_start(place)
     yield full_windows(place)
     yield data_range(place)
     yield covered(place)

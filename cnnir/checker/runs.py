@@ -149,7 +149,7 @@ def _site_differs(pairs: Sequence[tuple[Step, Program, Program]], feeds: Feeds, 
 
 def _window(step: Step, at: tuple[int, ...], feeds: Feeds) -> tuple[float, ...]:
     """What the region reads of the window of an element of the pool's result."""
-    graph, region = step.before, step.decision.site.region
+    graph, region = step.after if step.decision.site.behind else step.before, step.decision.site.region
     outside = {v for n in region for v in graph.data(n) if v.layer not in region}
     pool = graph[step.decision.site.pool].op
     if len(outside) != 1 or not isinstance(pool, Pooling):

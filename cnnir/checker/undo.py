@@ -13,11 +13,15 @@ from cnnir.ops.choose import Choose
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import Pooling
 
-from .windows import DUAL, is_dual, kind_of, same_windows
+from .windows import dual_of, is_dual, kind_of, same_windows
 
 
 class NotSo(Exception):
     """The network does not look as the rewrite would have left it; the words say where."""
+
+
+class Unknown(Exception):
+    """The checker has never heard of such a rewrite."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,28 @@ class Undone:
 
 
 def undo(graph: Graph, decision: Decision) -> Undone:
-    """Take back a decision in `graph`, which is changed; raises NotSo, or KeyError for a law that is not known here."""
-    return _UNDO[decision.law](graph, decision.site.pool, decision.site.region)
+    """Take back a decision in `graph`, which is changed; raises NotSo, or Unknown for what is not known here."""
+    pool, names, law = decision.site.pool, decision.site.region, decision.law
+    if decision.site.behind:
+        if law not in _REDO:
+            raise Unknown(f"the checker does not know the law `{law}` backwards")
+        return _REDO[law](graph, pool, names)
+    if law not in _UNDO:
+        raise Unknown(f"the checker does not know the law `{law}`")
+    return _UNDO[law](graph, pool, names)
+
+
+def undo_cascade(graph: Graph, decision: Decision, first: Pooling, second: Pooling) -> Undone:
+    """Make two pools again of one."""
+    pool = decision.site.pool
+    _pool(graph, pool)
+    if len(decision.site.region) != 1 or decision.site.region[0] in graph:
+        raise Unknown("only two pools that became one are taken apart")
+    (name,) = decision.site.region
+    value = graph.add(first, [graph.data(pool)[0]], name=name)
+    graph.connect(Use(pool, 0), value)
+    graph.revise(pool, op=second)
+    return Undone(Value(pool))
 
 
 def _pool(graph: Graph, name: str) -> Pooling:
@@ -104,18 +128,10 @@ def _turned(graph: Graph, pool: str, names: tuple[str, ...]) -> Undone:
 
 
 def _dual_of(op: Pooling) -> Pooling:
-    kind = kind_of(op)
-    if kind not in DUAL:
+    found = dual_of(op)
+    if found is None:
         raise NotSo(f"`{op.name}` has no dual")
-    wanted = op.name.replace(kind, DUAL[kind])
-    for other in _subclasses(Pooling):
-        if other.name == wanted:
-            return other(**op.attributes())
-    raise NotSo(f"there is no `{wanted}`")
-
-
-def _subclasses(of: type[Pooling]) -> list[type[Pooling]]:
-    return [c for s in of.__subclasses__() for c in (s, *_subclasses(s))]
+    return found
 
 
 def _lowered(graph: Graph, pool: str, names: tuple[str, ...], op: Pooling) -> Undone:
@@ -243,6 +259,46 @@ def _convolved(graph: Graph, pool: str, names: tuple[str, ...]) -> Undone:
 _UNDO: Mapping[str, Callable[[Graph, str, tuple[str, ...]], Undone]] = {
     "up": _lifted, "down": _turned, "affine": _lifted, "channel": _chosen, "valley": _doubled, "concat": _joined, "pointwise": _convolved,
 }  # fmt: skip
+
+
+def _raised(graph: Graph, pool: str, names: tuple[str, ...], op: Pooling) -> Undone:
+    """data -> region -> pool becomes data -> pool -> region: a move backwards is taken back forwards."""
+    entry, result = _region(graph, names)
+    if graph.data(pool) != [result]:
+        raise NotSo(f"`{pool}` does not read `{' -> '.join(names)}`")
+    _only_read_by(graph, result.layer, {pool})
+    uses = [Use(n, slot) for n in names for slot, v in enumerate(graph.operands(n)) if v == entry]
+    graph.replace_uses(Value(pool), result)
+    for use in uses:
+        graph.connect(use, Value(pool))
+    graph.connect(Use(pool, 0), entry)
+    graph.revise(pool, op=op)
+    for name in _in_order(graph, names):
+        graph.revise(name)
+    return Undone(result)
+
+
+def _deconvolved(graph: Graph, pool: str, names: tuple[str, ...]) -> Undone:
+    """data -> convolution -> pool becomes data -> pool -> convolution."""
+    op, (conv,) = _pool(graph, pool), names
+    if conv not in graph or graph.data(pool) != [Value(conv)] or len(graph.data(conv)) != 1:
+        raise NotSo(f"`{pool}` does not read `{conv}`")
+    _only_read_by(graph, conv, {pool})
+    data = graph.data(conv)[0]
+    graph.replace_uses(Value(pool), Value(conv))
+    graph.connect(Use(conv, 0), Value(pool))
+    graph.connect(Use(pool, 0), data)
+    graph.revise(pool, op=op)
+    graph.revise(conv)
+    return Undone(Value(conv))
+
+
+_REDO: Mapping[str, Callable[[Graph, str, tuple[str, ...]], Undone]] = {
+    "up": lambda graph, pool, names: _raised(graph, pool, names, _pool(graph, pool)),
+    "down": lambda graph, pool, names: _raised(graph, pool, names, _dual_of(_pool(graph, pool))),
+    "affine": lambda graph, pool, names: _raised(graph, pool, names, _pool(graph, pool)),
+    "pointwise": _deconvolved,
+}
 
 
 def difference(wanted: Graph, found: Graph) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,9 +25,28 @@ def kind_of(pool: Pooling) -> str:
     return KINDS.get(pool.name, "other")
 
 
+def start_of(pool: Pooling) -> float:
+    """What a max or min pool starts from: an infinity, unless it has a number of its own."""
+    own: float | None = pool.attributes().get("start")
+    return own if own is not None else -math.inf if kind_of(pool) == "max" else math.inf
+
+
 def is_dual(a: Pooling, b: Pooling) -> bool:
     """Whether two pools have the same windows, one taking the largest and the other the smallest element."""
-    return DUAL.get(kind_of(a)) == kind_of(b) and same_windows(a, b)
+    plain = not math.isfinite(start_of(a)) and not math.isfinite(start_of(b))
+    return plain and DUAL.get(kind_of(a)) == kind_of(b) and same_windows(a, b)
+
+
+def dual_of(op: Pooling) -> Pooling | None:
+    """The pool with the same windows that takes the smallest element where this one takes the largest; None if there is none."""
+    kind = kind_of(op)
+    wanted = op.name.removesuffix("_with_places").replace(kind, DUAL.get(kind, "?"))
+    given = {name: value for name, value in op.attributes().items() if name != "start"}
+    return next((other(**given) for other in _subclasses(Pooling) if other.name == wanted), None)
+
+
+def _subclasses(of: type[Pooling]) -> list[type[Pooling]]:
+    return [c for s in of.__subclasses__() for c in (s, *_subclasses(s))]
 
 
 def same_windows(a: Pooling, b: Pooling) -> bool:
@@ -35,7 +55,9 @@ def same_windows(a: Pooling, b: Pooling) -> bool:
         return a == b
     plain = [op.name.removesuffix("_with_places").replace(kind_of(op), "?") for op in (a, b)]
     left, right = a.attributes(), b.attributes()
-    return plain[0] == plain[1] and all(left[k] == right[k] for k in left.keys() & right.keys())
+    alike = all(left[k] == right[k] for k in left.keys() & right.keys() - {"start"})
+    starts = [start_of(op) for op in (a, b)]
+    return plain[0] == plain[1] and alike and (starts[0] == starts[1] or not any(map(math.isfinite, starts)))
 
 
 def members(pool: Pooling, data: TensorType) -> list[list[list[int]]]:

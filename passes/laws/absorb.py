@@ -133,7 +133,7 @@ network absorb(x: f32[1, 3, 32, 32]) {
         found = clamp(site.expression)
         assert found is not None
         facts = {"every channel": f"x itself between {found.lo:g} and {found.hi:g}"}
-        return Certificate(self.name, facts, tuple(self.conditions), str(Grade.E), assumptions=assumptions(site, [], question.terms))
+        return Certificate(self.name, facts, tuple(self.conditions), Grade.E.name, assumptions=assumptions(site, [], question.terms))
 
     def rewrite(self, around: Surroundings, site: PoolSite) -> list[str]:
         """Before: data -> region -> pool -> readers. After: data -> pool from c -> readers, with the other end's step between."""

@@ -112,7 +112,7 @@ network cascade(x: f32[1, 3, 32, 32]) {
     def certificate(self, pair: Pair) -> Certificate:
         one = one_pool(pair)
         assert one is not None
-        return Certificate(self.name, {"both pools": spell(one)}, tuple(self.conditions), str(Grade.E))
+        return Certificate(self.name, {"both pools": spell(one)}, tuple(self.conditions), Grade.E.name)
 
     def rewrite(self, pair: Pair) -> list[str]:
         """Before: x -> pool1 -> pool2 -> readers. After: x -> pool -> readers, under the name of pool2."""

@@ -33,6 +33,8 @@ RIGHT = {
     "a chain": ("x -> relu -> sigmoid -> global_maxpool", "x -> global_maxpool -> relu -> sigmoid", "up", "C"),
     "a valley": ("x -> abs -> maxpool(2)", "max(x -> maxpool(2) -> abs, x -> minpool(2) -> abs)", "valley", "E"),
     "a peak": ("x -> abs -> neg -> minpool(2)", "min(x -> maxpool(2) -> abs -> neg, x -> minpool(2) -> abs -> neg)", "valley", "E"),
+    "two pools as one": ("x -> maxpool(2) -> maxpool(2)", "x -> maxpool(4)", "cascade", "E"),
+    "one pool as two": ("x -> minpool(3, stride=1)", "x -> minpool(2, stride=1) -> minpool(2, stride=1)", "cascade", "E"),
     "concat, then relu": ("concat(x, x) -> relu", "concat(x -> relu, x -> relu)", "concat", "E"),
 }
 
@@ -51,6 +53,7 @@ WRONG = {
     "a negative slope": ("x -> leaky(-0.25) -> maxpool(2)", "x -> maxpool(2) -> leaky(-0.25)", "up", ""),
     "silu": ("x -> silu -> maxpool(2)", "x -> maxpool(2) -> silu", "up", ""),
     "relu and an average": ("x -> relu -> avgpool(2)", "x -> avgpool(2) -> relu", "affine", ""),
+    "a shift and a pool that starts from 1": ("x -> add(3) -> maxpool(2, start=1)", "x -> maxpool(2, start=1) -> add(3)", "up", ""),
     "neg and the same pool": ("x -> neg -> maxpool(2)", "x -> maxpool(2) -> neg", "up", ""),
     "relu and the dual": ("x -> relu -> maxpool(2)", "x -> minpool(2) -> relu", "down", ""),
     "a bias and counted padding": (
