@@ -16,7 +16,7 @@ from ..terms import Terms
 def assumptions(site: PoolSite, parts: list[ChannelFact], terms: Terms) -> tuple[str, ...]:
     """In words, the strongest first."""
     found = ["data at the site are finite and not NaN"] if site.data.is_float and terms.nan == "assume" else []
-    if max(part.fact.grade for part in parts) is Grade.C:
+    if max((part.fact.grade for part in parts), default=Grade.E) is Grade.C:
         found += _monotone(site, parts)
     if any(_contracts(node) for node in nodes(site.expression) if isinstance(node, Apply)):
         found.append("products and sums are contracted in both places or in neither")

@@ -38,7 +38,7 @@ def chain(
             keys[role] = f"{name}.{role}"
             graph.weights[keys[role]] = Seeded(keys[role], parameter)
             if role in weights:
-                graph.weights[keys[role]] = np.broadcast_to(weights[role], parameter.shape).astype(value_dtype(dtype))
+                graph.weights[keys[role]] = np.broadcast_to(weights[role], parameter.shape).astype(value_dtype(parameter.dtype))
         value = graph.add(op, [value], name=name, weights=keys)
     graph.results["y"] = value
     return graph
