@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 import cnnir
@@ -19,7 +16,6 @@ from cnnir.backends.tvm.plain import compute
 from cnnir.diagnostics import CnnirError
 from cnnir.feeds import random_feeds
 from cnnir.ir.graph import Graph, Layer, Value
-from cnnir.ir.text import dumps
 from cnnir.ops.base import Op
 from cnnir.ops.constant import Constant
 from cnnir.ops.elementwise import Elementwise
@@ -30,19 +26,15 @@ from cnnir.scalar.expr import Apply, Expr
 from cnnir.testing import bits, feeds, graphs
 from cnnir.testing.strategies import EVALUATED
 
+from .fuzzing import Counts, fuzz, wanted
+
 Array = np.ndarray[Any, Any]
-COUNT = int(os.environ.get("CNNIR_FUZZ_COMPILED", "200"))
 COMPILED = tuple(op for op in EVALUATED if issubclass(op, Elementwise) or compute.dispatch(op) is not compute.dispatch(Op))
 DTYPES = ("f32", "f32", "f32", "f32", "f64", "f16", "i8", "i32", "u8", "i64", "u16", "bool")
 """bf16 is left out: TVM keeps what is inside a kernel in float32 there, so steps are rounded less often than they mean."""
 TOLERANCE = {"f64": 1e-9, "f32": 1e-4, "f16": 3e-2, "bf16": 2e-1}
 HUGE = {"f64": 1e100, "f32": 1e15, "f16": 1e2, "bf16": 1e15}
 """Beyond this a sum may overflow in one order and not in another."""
-SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example]
-
-
-class Enough(pytest.skip.Exception):
-    """What hypothesis lets through at once, unlike any other exception of a test."""
 
 
 def networks() -> st.SearchStrategy[Graph]:
@@ -128,38 +120,14 @@ def near(got: Array, want: Array, tolerance: float) -> bool:
     return bool((same | (finite & (np.abs(mine - yours) <= tolerance * max(largest, 1e-6)))).all())
 
 
-@pytest.mark.fuzz
-def test_hundreds_of_networks_compile_to_what_they_mean(capsys: pytest.CaptureFixture[str]) -> None:
-    texts: set[int] = set()
-    seen: Counter[type[Op]] = Counter()
-    compared, refused = 0, 0
-
-    @settings(max_examples=100 * COUNT, deadline=None, database=None, suppress_health_check=SLOW, phases=[Phase.generate, Phase.shrink])
-    @given(networks())
-    def each(graph: Graph) -> None:
-        nonlocal compared, refused
-        if len(texts) >= COUNT:
-            raise Enough
-        text = dumps(graph)
-        if hash(text) in texts:
-            return
-        texts.add(hash(text))
-        note(text)
-        try:
-            compared += agrees(graph)
-            seen.update(type(layer.op) for layer in graph.layers())
-        except CnnirError:
-            refused += 1
-        except BaseException:
-            texts.discard(hash(text))  # hypothesis comes back to it
-            raise
-
-    start = time.perf_counter()
+def is_compiled(graph: Graph) -> Counts:
+    """Layers compared, or a refusal."""
     try:
-        each()
-    except Enough:
-        pass
-    finally:
-        with capsys.disabled():
-            print(f"\n{len(texts)} networks, {refused} refused, {len(set(COMPILED) & set(seen))} of {len(COMPILED)} ops compiled,")
-            print(f"{compared:,} layers compared, {time.perf_counter() - start:.0f} s")
+        return Counter({"layers compared": agrees(graph)})
+    except CnnirError:
+        return Counter(["refused"])
+
+
+@pytest.mark.fuzz
+def test_hundreds_of_networks_compile_to_what_they_mean() -> None:
+    fuzz(networks(), wanted("CNNIR_FUZZ_COMPILED", 200), COMPILED, is_compiled)

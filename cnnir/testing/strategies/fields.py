@@ -9,7 +9,7 @@ import dataclasses
 import types as python
 import typing
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from hypothesis import strategies as st
@@ -42,7 +42,7 @@ def attributes(draw: st.DrawFn, op: type[Op], data: TensorType | None) -> dict[s
     return values
 
 
-@cache
+@lru_cache(4096)
 def _field(op: type[Op], name: str, shape: Shape) -> st.SearchStrategy[Any]:
     if (op, name) in _SPECIAL:
         return _SPECIAL[op, name]

@@ -12,6 +12,7 @@ from cnnir.ir.weights import Seeded
 from cnnir.ops.base import Op
 from cnnir.ops.constant import Constant
 from cnnir.ops.convert import Cast
+from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import Pooling
 from cnnir.types import TensorType
 
@@ -28,8 +29,8 @@ def graphs(
 ) -> st.SearchStrategy[Graph]:
     """Networks whose inputs have these dtypes and so many spatial axes (-1: rank 1, -2: a single number).
 
-    `most` steps, each a layer of one of `ops` or a repetition of the last ones. A network sticks to a few ops, among them a
-    pool as often as not, so that what a pass looks for does occur.
+    `most` steps, each a layer of one of `ops`, an activation and a pool, or a repetition of the last ones. A network sticks
+    to a few ops, as often as not to two activations and two pools above all, so that what a pass looks for does occur.
     """
     return _networks(Choice(tuple(axes), most, tuple(dtypes), tuple(ops)))
 
@@ -44,7 +45,8 @@ def _networks(draw: st.DrawFn, choice: Choice) -> Graph:
         if growth.added and not draw(st.integers(0, 4)):
             growth.repeat()
         else:
-            growth.layer(draw(st.sampled_from(palette)))
+            for kind in draw(st.sampled_from(palette)):
+                growth.layer(kind)
     growth.finish()
     return growth.graph
 
@@ -59,12 +61,15 @@ class _Growth:
         self.values: list[Value] = []
         self.added: list[str] = []
 
-    def palette(self) -> list[type[Op]]:
+    def palette(self) -> list[tuple[type[Op], ...]]:
         """The kinds of layers of this network. Chosen evenly: hypothesis likes to choose again what it has chosen before."""
-        chance = random.Random(self.draw(st.integers(0, 2**64 - 1)))
-        found = [chance.choice(self.choice.ops) for _ in range(self.draw(st.integers(1, 6)))]
+        chance = random.Random(self.draw(st.integers(0, 2**24)))
+        found: list[tuple[type[Op], ...]] = [(chance.choice(self.choice.ops),) for _ in range(self.draw(st.integers(1, 5)))]
+        layers = [op for op in self.choice.ops if issubclass(op, Elementwise)]
         pools = [op for op in self.choice.ops if issubclass(op, Pooling)]
-        return [*found, chance.choice(pools)] if pools and self.draw(st.booleans()) else found
+        if layers and pools and self.draw(st.booleans()):
+            found += [(chance.choice(layers), chance.choice(pools)) for _ in range(2)]  # what placement is about
+        return found
 
     def new_input(self, type: TensorType) -> Value:
         """One more network input."""

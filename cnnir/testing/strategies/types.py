@@ -20,7 +20,8 @@ _LONGEST = {1: 9, 2: 8, 3: 5}
 def shapes(axes: int) -> st.SearchStrategy[tuple[int, ...]]:
     """(N, C, *spatial); with -1 axes (N), with -2 a single number."""
     batch, channels = st.sampled_from([1, 1, 2, 3]), st.sampled_from([4, 1, 2, 3, 6])
-    spatial = st.integers(1, _LONGEST.get(axes, 4))
+    longest = _LONGEST.get(axes, 4)
+    spatial = st.one_of(st.integers(4, longest), st.integers(1, longest))  # mostly such that a pool has something to choose
     return st.tuples(*[batch, channels, *[spatial] * max(0, axes)][: 2 + axes])
 
 
