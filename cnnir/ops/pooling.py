@@ -300,4 +300,6 @@ def flipped(pool: Pooling) -> Pooling:
         AdaptiveMaxPool: AdaptiveMinPool, AdaptiveMinPool: AdaptiveMaxPool,
         GlobalMaxPool: GlobalMinPool, GlobalMinPool: GlobalMaxPool,
     }  # fmt: skip
-    return partner[type(pool)](**{name: value for name, value in pool.attributes().items() if name != "start"})
+    plain = pool if type(pool) in partner else pool.alone(0, ())  # its elements, where it gives their places too
+    assert isinstance(plain, Pooling)
+    return partner[type(plain)](**{name: value for name, value in plain.attributes().items() if name != "start"})
