@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip install -q --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-wheel fuzz scale sweep check layering lint types docs format clean
+.PHONY: help demo bench test test-wheel fuzz mutation scale sweep check layering lint types docs format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-wheel: $(dev)  ## the whole suite against the wheel, installed in a fresh e
 
 fuzz: $(dev)  ## 5,000 random networks against every law, 200 compiled; CNNIR_FUZZ=100000 takes more
 	@$(bin)/pytest -q -s -m fuzz -p no:xdist tests/test_fuzz.py tests/test_fuzz_compiled.py
+
+mutation: $(dev)  ## drop each side condition of each law in turn: an answer must go wrong
+	@$(bin)/pytest -q -rp -k "without_the_condition or every_condition" tests/passes/test_refusals.py
 
 scale: $(dev)  ## networks of 1,000 to 100,000 layers: times, memory and exponents, against their caps
 	@$(bin)/pytest -q -s -m scale tests/test_scale.py
