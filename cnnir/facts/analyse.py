@@ -15,6 +15,7 @@ from .calculus import Study, study
 from .chain import composed, modulus, split
 from .fact import Fact, Grade, constant, identity, nothing, worst
 from .interval import Interval, unknown
+from .jet import differentiable
 from .lattice import LEVEL, UNKNOWN, glue
 from .precision import Precision, Whole, precision
 from .transfer import apply, fits, seam
@@ -76,7 +77,8 @@ class Analysis:
     def after(self, expr: Expr, inner: Fact) -> Fact:
         """Facts of `expr` applied to a function of one variable with the facts `inner`."""
         outer = self.on(expr, inner.range)
-        needed = not inner.is_x and inner.bound and outer.bound is not None and not outer.is_x
+        steep = not isinstance(self.precision, Whole) and not converts(expr) and differentiable(expr)
+        needed = steep and not inner.is_x and inner.bound and outer.bound is not None and not outer.is_x
         step = modulus(expr, inner.range, inner.bound, self.precision, self.coefficients) if needed and inner.bound else None
         return composed(outer, inner, step)
 
