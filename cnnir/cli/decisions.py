@@ -55,6 +55,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
         "site": {
             "pool": decision.site.pool,
             "region": list(decision.site.region),
+            "behind": decision.site.behind,
             "location": decision.site.span and decision.site.span.location,
         },
         "law": decision.law,
