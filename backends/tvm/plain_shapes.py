@@ -20,7 +20,7 @@ from cnnir.ops.window import axis_pads
 from cnnir.types import TensorType, numpy_dtype
 
 from .plain import Tensors, Weights, compute, tables, with_bias
-from .scalar import builders
+from .scalar import builders, literal
 
 
 @compute.register
@@ -60,7 +60,7 @@ def _(op: Pad, data: Tensors, weights: Weights, types: Sequence[TensorType], con
     x, t = data[0], types[0]
     widths = op.widths(t.rank)
     (out,) = op.infer(types)
-    value = tirx.const(int(op.value) if t.numpy.kind in "biu" else op.value, str(t.numpy))
+    value = tirx.const(bool(op.value), "bool") if t.dtype == "bool" else literal(op.value, str(t.numpy))
 
     def source(place: PrimExpr, before: int, n: int) -> PrimExpr:
         where = place - before

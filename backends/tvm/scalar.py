@@ -40,12 +40,23 @@ def _quotient(kind: str) -> Builder:
         if isinstance(b, tirx.FloatImm):
             zero = float(b.value) == 0.0
             return tirx.Mul(a, tirx.const(math.copysign(math.inf, float(b.value)), dtype)) if zero else tirx.Div(a, b)
-        if kind == "llvm":
-            return tirx.Div(a, rounded(b))
+        if kind == "llvm":  # nor one whose dividend is 0, which 0 / 0 is not
+            return tirx.Div(rounded(a) if isinstance(a, tirx.FloatImm) and float(a.value) == 0.0 else a, rounded(b))
         exact = {"float32": "__fdiv_rn", "float64": "__ddiv_rn"}.get(dtype)
         return tirx.call_pure_extern(dtype, exact, a, b) if exact else tirx.Div(a, b)
 
     return divide
+
+
+def _product(a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    """a b on llvm, where TVM would take 0 times an infinity for 0."""
+    a, b = (rounded(x) if isinstance(x, tirx.FloatImm) and float(x.value) == 0.0 else x for x in (a, b))
+    return tirx.Mul(a, b)
+
+
+def _difference(a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    """a - b on llvm, where TVM would take x - x for 0, which it is not of infinities."""
+    return tirx.Sub(a, b if isinstance(b, tirx.FloatImm) else rounded(b))
 
 
 _ARITHMETIC: Mapping[str, Builder] = {
@@ -64,6 +75,13 @@ _EXACT = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "roun
 """Primitives that are one correctly rounded function of C in any precision: cnnir's name -> C's."""
 
 
+_WHOLE: Mapping[str, Builder] = {
+    "neg": lambda x: tirx.Sub(tirx.const(0, x.ty.dtype), x),
+    "abs": lambda x: x if str(x.ty.dtype).startswith("uint") else tirx.Max(x, tirx.Sub(tirx.const(0, x.ty.dtype), x)),
+}
+"""What integers do their own way: they wrap, and no float holds all of them."""
+
+
 def _c_function(name: str) -> Builder:
     """The precise C function, `expf` or `exp`, one element at a time; 16-bit numbers go through float32 and back."""
 
@@ -77,10 +95,13 @@ def _c_function(name: str) -> Builder:
 
 
 def builders(kind: str, dtype: str) -> Mapping[str, Builder]:
-    """Primitive name -> TIR builder: our vector functions and LLVM's for float32 on `llvm`, C functions for all else."""
+    """Primitive name -> TIR builder: our vector functions and LLVM's for float32 on `llvm`, C functions for other floats."""
+    if dtype.startswith(("int", "uint")):
+        return {**_ARITHMETIC, **_WHOLE}
     if kind == "llvm" and dtype == "float32":
-        return {**INTRINSICS, **_ARITHMETIC, "div": _quotient(kind)}
-    return {**{name: _c_function(name) for name in INTRINSICS}, **_ARITHMETIC, "div": _quotient(kind)}
+        return {**INTRINSICS, **_ARITHMETIC, "mul": _product, "sub": _difference, "div": _quotient(kind)}
+    own = {"mul": _product, "sub": _difference} if kind == "llvm" else {}
+    return {**{name: _c_function(name) for name in INTRINSICS}, **_ARITHMETIC, **own, "div": _quotient(kind)}
 
 
 def numpy_of(dtype: str) -> np.dtype[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from cnnir.diagnostics import OpError
 from cnnir.scalar.evaluate import evaluate
 from cnnir.scalar.expr import Const, Expr, leaves
-from cnnir.types import TensorType
+from cnnir.types import TensorType, broadcast
 
 from .base import Array, Op, require_float, require_numbers
 
@@ -78,7 +78,7 @@ class Elementwise(Op):
             if t.dtype != first.dtype:
                 raise OpError("C0205", f"`{self.name}` needs inputs of one dtype", slot=slot)
         try:
-            shape = np.broadcast_shapes(*(t.shape for t in inputs))
+            shape = broadcast(*(t.shape for t in inputs))
         except ValueError:
             shapes = " and ".join(str(t) for t in inputs)
             raise OpError("C0204", f"the inputs of `{self.name}` do not fit together: {shapes}", slot=len(inputs) - 1) from None

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from cnnir.types import broadcast
+
 from .expr import Const, Expr, Param, Var, fold
 from .primitives import Array
 
@@ -28,5 +30,5 @@ def evaluate(expr: Expr, variables: Sequence[Array], coefficients: Mapping[str, 
         raise TypeError(f"no value for {expression!r}")
 
     result = fold(expr, leaf, lambda primitive, args: primitive.evaluate(*args))
-    shape = np.broadcast_shapes(np.shape(result), *(np.shape(v) for v in variables))
+    shape = broadcast(np.shape(result), *(np.shape(v) for v in variables))
     return np.asarray(np.broadcast_to(np.asarray(result, dtype), shape), order="C")  # ascontiguousarray gives a number an axis
