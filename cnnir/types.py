@@ -24,6 +24,20 @@ STORAGE = ("bool", "f8e4m3", "f8e5m2")
 """Element types that are kept, moved and cast, and not computed with."""
 
 
+MAX_RANK = 64
+"""Axes of a tensor at most: NumPy's own limit."""
+
+
+def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that shapes broadcast to, at any rank (NumPy's function ends at 32); raises ValueError where they do not."""
+    rank = max(map(len, shapes), default=0)
+    columns = zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True)
+    sizes = [{n for n in column if n != 1} or {1} for column in columns]
+    if any(len(size) > 1 for size in sizes):
+        raise ValueError(f"{shapes} do not broadcast")
+    return tuple(size.pop() for size in sizes)
+
+
 def numpy_dtype(name: str) -> np.dtype:
     """The NumPy dtype of a cnnir dtype name such as `f32`; raises KeyError for an unknown one."""
     known = _NUMPY_NAMES[name]

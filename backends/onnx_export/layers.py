@@ -15,7 +15,7 @@ from cnnir.ops.elementwise import Elementwise, align
 from cnnir.ops.pooling import Pooling
 from cnnir.ops.tensor import Concat, Flatten, Lrn, Softmax
 from cnnir.scalar.expr import Param, Var, leaves
-from cnnir.types import TensorType
+from cnnir.types import TensorType, broadcast
 
 from . import direct, formula, pools, shapes
 from .builder import Array, Builder
@@ -102,7 +102,7 @@ def _elementwise(build: Builder, layer: Layer, data: Sequence[str], types: Seque
     value = formula.emit(build, body, data, names.__getitem__, [i.dtype for i in types])
     shapes = [types[leaf.index].shape for leaf in leaves(body) if isinstance(leaf, Var)]
     shapes += [coefficients[leaf.role].shape for leaf in leaves(body) if isinstance(leaf, Param)]
-    if np.broadcast_shapes(*shapes) != t.shape:  # the formula does not read all its inputs
+    if broadcast(*shapes) != t.shape:  # the formula does not read all its inputs
         value = build.node("Expand", [value, build.integers(t.shape)], t.dtype)
     return value
 

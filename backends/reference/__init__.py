@@ -22,7 +22,9 @@ def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
             values[Value(layer.name)] = np.asarray(feeds[layer.name], layer.type.numpy)
             continue
         operands = graph.data(layer.name)
-        for slot, array in enumerate(layer.op.evaluate([values[v] for v in operands], graph.parameters(layer.name))):
+        with np.errstate(all="ignore"):  # infinities and NaN are values like others
+            arrays = layer.op.evaluate([values[v] for v in operands], graph.parameters(layer.name))
+        for slot, array in enumerate(arrays):
             values[Value(layer.name, slot)] = array
         for value in operands:
             left[value] -= 1

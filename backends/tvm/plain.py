@@ -174,8 +174,8 @@ def _(op: Lrn, data: Tensors, weights: Weights, types: Sequence[TensorType], con
     total = te.compute(t.shape, square, name="squares")
 
     def scale(*place: PrimExpr) -> PrimExpr:
-        inner = tirx.const(op.bias, numpy) + tirx.const(op.alpha / op.size, numpy) * total(*place)
-        return tirx.Div(x(*place), tirx.pow(inner, tirx.const(op.beta, numpy)))
+        inner = literal(op.bias, numpy) + literal(op.alpha / op.size, numpy) * total(*place)
+        return tirx.Div(x(*place), tirx.pow(inner, literal(op.beta, numpy)))
 
     return te.compute(t.shape, scale, name="lrn")
 

@@ -18,6 +18,7 @@ from cnnir.ops.window import axis_pads
 from cnnir.types import TensorType
 
 from .plain import Tensors, Weights, compute, tables, with_bias
+from .scalar import literal
 
 
 @compute.register
@@ -57,7 +58,7 @@ def _(op: Pad, data: Tensors, weights: Weights, types: Sequence[TensorType], con
     x, t = data[0], types[0]
     widths = op.widths(t.rank)
     (out,) = op.infer(types)
-    value = tirx.const(int(op.value) if t.numpy.kind in "biu" else op.value, str(t.numpy))
+    value = tirx.const(bool(op.value), "bool") if t.dtype == "bool" else literal(op.value, str(t.numpy))
 
     def source(place: PrimExpr, before: int, n: int) -> PrimExpr:
         where = place - before

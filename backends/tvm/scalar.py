@@ -41,8 +41,8 @@ def _quotient(kind: str) -> Builder:
         if isinstance(b, tirx.FloatImm):
             zero = float(b.value) == 0.0
             return tirx.Mul(a, tirx.const(math.copysign(math.inf, float(b.value)), dtype)) if zero else tirx.Div(a, b)
-        if kind == "llvm":
-            return tirx.Div(a, rounded(b))
+        if kind == "llvm":  # nor one whose dividend is 0, which 0 / 0 is not
+            return tirx.Div(rounded(a) if isinstance(a, tirx.FloatImm) and float(a.value) == 0.0 else a, rounded(b))
         exact = {"float32": "__fdiv_rn", "float64": "__ddiv_rn"}.get(dtype)
         return tirx.call_pure_extern(dtype, exact, a, b) if exact else tirx.Div(a, b)
 
@@ -85,6 +85,17 @@ def _modulo(remainder: Builder) -> Builder:
     return modulo
 
 
+def _product(a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    """a b on llvm, where TVM would take 0 times an infinity for 0."""
+    a, b = (rounded(x) if isinstance(x, tirx.FloatImm) and float(x.value) == 0.0 else x for x in (a, b))
+    return tirx.Mul(a, b)
+
+
+def _difference(a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    """a - b on llvm, where TVM would take x - x for 0, which it is not of infinities."""
+    return tirx.Sub(a, b if isinstance(b, tirx.FloatImm) else rounded(b))
+
+
 _LOGIC: Mapping[str, Builder] = {
     "equal": tirx.EQ, "not_equal": tirx.NE, "less": tirx.LT, "less_equal": tirx.LE, "greater": tirx.GT, "greater_equal": tirx.GE,
     "and": tirx.And, "or": tirx.Or, "xor": lambda a, b: tirx.Or(tirx.And(a, tirx.Not(b)), tirx.And(tirx.Not(a), b)), "not": tirx.Not,
@@ -110,6 +121,7 @@ _WHOLE: Mapping[str, Builder] = {
     "abs": lambda x: x if str(x.ty.dtype).startswith("u") else tirx.Select(x < 0, tirx.Sub(tirx.const(0, x.ty.dtype), x), x),
 }
 """Primitives of integers and truth values."""
+
 _EXACT = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "round": "rint"}
 """Primitives that are one correctly rounded function of C in any precision: cnnir's name -> C's."""
 
@@ -134,7 +146,8 @@ def builders(kind: str, dtype: str) -> Mapping[str, Builder]:
     remainder = _c_function("fmod")
     modulo = {"fmod": remainder, "mod": _modulo(remainder)}
     further = {"softplus": _softplus(functions, dtype), "pow": _c_function("pow"), "div": _quotient(kind), **modulo}
-    return {**functions, **_ARITHMETIC, **further}
+    signed = {"mul": _product, "sub": _difference} if kind == "llvm" else {}
+    return {**functions, **_ARITHMETIC, **signed, **further}
 
 
 def numpy_of(dtype: str) -> np.dtype[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from cnnir.diagnostics import OpError
 from cnnir.scalar.evaluate import evaluate
 from cnnir.scalar.expr import Const, Expr, leaves
-from cnnir.types import TensorType, dtype_name
+from cnnir.types import TensorType, broadcast, dtype_name
 
 from .base import Array, Op, require_float, require_numbers
 
@@ -67,7 +67,7 @@ class Elementwise(Op):
         shape = first.shape
         try:
             if any(t.shape != shape for t in inputs):
-                shape = np.broadcast_shapes(*(t.shape for t in inputs))
+                shape = broadcast(*(t.shape for t in inputs))
         except ValueError:
             shapes = " and ".join(str(t) for t in inputs)
             raise OpError("C0204", f"the inputs of `{self.name}` do not fit together: {shapes}", slot=len(inputs) - 1) from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from cnnir.diagnostics import OpError
-from cnnir.types import TensorType
+from cnnir.types import MAX_RANK, TensorType
 
 from .base import VARIADIC, Array, Emit, Op, Value, require
 
@@ -95,6 +95,7 @@ class Unsqueeze(Reshaping):
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         rank = inputs[0].rank + len(self.axes)
+        require(rank <= MAX_RANK, "C0210", f"a tensor has at most {MAX_RANK} axes, and `unsqueeze` makes {rank}")
         new, sizes = places(self, self.axes, rank), iter(inputs[0].shape)
         return (inputs[0].with_shape(tuple(1 if i in new else next(sizes) for i in range(rank))),)
 

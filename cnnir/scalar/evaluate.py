@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cnnir.types import dtype_name, numpy_dtype
+from cnnir.types import broadcast, dtype_name, numpy_dtype
 
 from .expr import Const, Expr, Param, Var
 from .primitives import Array
@@ -31,5 +31,5 @@ def evaluate(expr: Expr, variables: Sequence[Array], coefficients: Mapping[str, 
 
     dtypes = [dtype_name(np.asarray(v).dtype) for v in variables]
     result = fold_typed(expr, dtypes, leaf, lambda primitive, args, _dtype: primitive.evaluate(*args))
-    shape = np.broadcast_shapes(np.shape(result.value), *(np.shape(v) for v in variables))
+    shape = broadcast(np.shape(result.value), *(np.shape(v) for v in variables))
     return np.asarray(np.broadcast_to(np.asarray(result.value, numpy_dtype(result.dtype)), shape), order="C")

@@ -6,7 +6,7 @@ import base64
 import math
 
 from cnnir.diagnostics import Span
-from cnnir.types import DTYPES, TensorType
+from cnnir.types import DTYPES, MAX_RANK, TensorType
 
 from . import ast
 from .problems import alike, refuse
@@ -15,8 +15,6 @@ from .trampoline import Task
 
 LARGEST = 2**63 - 1
 MAX_SIZE = 2**31 - 1
-MAX_RANK = 64
-"""NumPy's own limit."""
 
 
 class Word(str):

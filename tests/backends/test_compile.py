@@ -183,3 +183,27 @@ def test_long_chains_of_smooth_layers_compile_in_time() -> None:
     (call,) = [call for call in program.manifest.calls if "relu1" in call]
     assert {f"relu{n}" for n in range(1, 10)} < {*call}  # what costs nothing still rides
     np.testing.assert_allclose(program(feeds)["output"], cnnir.evaluate(graph, feeds)["output"], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("body", "values"),
+    [
+        ("x: i32[4]) { x -> abs }", [-(2**31), 2**24 + 1, -(2**24) - 3, 5]),
+        ("x: i64[3]) { x -> neg -> abs }", [1, -(2**63), 2**62 + 1]),
+        ("x: u16[3]) { x -> abs -> neg }", [1, 0, 2**16 - 1]),
+        ("x: f32[3]) { div(0, x) }", [0.0, -0.0, 3.0]),
+        ("x: f64[3]) { x -> mul(0) }", [np.inf, -np.inf, 3.0]),
+        ("x: f64[3]) { sub(x, x) }", [np.inf, -np.inf, 3.0]),
+        ("x: f32[1, 1, 3]) { x -> lrn(5, alpha=1, beta=1e80) }", [0.5, 1.0, 2.0]),
+        ("x: f16[1, 1, 3]) { x -> pad(1, value=1e80) }", [0.5, 1.0, 2.0]),
+        ("x: f32[3]) { x -> batchnorm -> bias -> prelu }", [-0.5, 1.0, 2.0]),
+        ("x: f32[]) { x -> bias -> sigmoid -> mul(2) }", 0.5),
+    ],
+)
+def test_what_random_networks_found(body: str, values: list[float]) -> None:
+    """Integers that no float32 holds, no sign at all, 0 / 0, 0 times an infinity, numbers beyond the dtype, vectors and numbers."""
+    graph = network(body)
+    feeds = {"x": np.asarray(values, graph.inputs["x"].numpy).reshape(graph.inputs["x"].shape)}
+    got, expected = (run(feeds)["output"] for run in (cnnir.compile(graph, threads=1), lambda f: cnnir.evaluate(graph, f)))
+    assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
+    np.testing.assert_allclose(got, expected, rtol=1e-6 if graph.inputs["x"].is_float else 0)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import cnnir
 from cnnir.diagnostics import OpError
 from cnnir.ops.base import Op
 from cnnir.ops.border import Pad
@@ -143,3 +144,11 @@ def test_a_border_is_of_the_inputs_type() -> None:
             continue
         with pytest.raises(OpError, match="is not one of"):
             Pad((1,), value=value).infer([TensorType(dtype, (1, 2))])
+
+
+def test_tensors_have_as_many_axes_as_numpy_allows() -> None:
+    graph = cnnir.parse("network n(x: f32[2]) { x -> [unsqueeze(0)]*63 -> relu -> add(1) }")
+    assert cnnir.evaluate(graph, {"x": np.ones(2, np.float32)})["output"].shape == (1,) * 63 + (2,)
+    with pytest.raises(cnnir.CnnirError) as caught:
+        cnnir.parse("network n(x: f32[2]) { x -> [unsqueeze(0)]*64 }")
+    assert caught.value.diagnostics[0].code == "C0210"
