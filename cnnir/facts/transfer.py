@@ -182,7 +182,7 @@ def _sum(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
 
 def _absorbs(a: Interval, b: Interval, precision: Precision) -> bool:
     """Whether a + b rounds to a: b is below a quarter of the distance of any a from its neighbour (half, below a power of 2)."""
-    if a.has_zero or a.has_infinity or a.nan or b.nan:
+    if a.has_zero or a.has_infinity or a.nan or b.nan or isinstance(precision, Whole):
         return False
     least = min(abs(a.lo), abs(a.hi))
     return b.magnitude < float(precision.spacing(np.array(least))) / 4 and least >= precision.tiny / precision.unit
