@@ -64,7 +64,7 @@ class PoolPlaces(SlidingPool):
 
 
 @dataclass(frozen=True)
-class MaxPoolPlaces(MaxPool):
+class MaxPoolPlaces(SlidingPool):
     """The largest element of each window, and where in its map it is: `y, places = x -> maxpool_with_places(2)`."""
 
     name: ClassVar[str] = "maxpool_with_places"
