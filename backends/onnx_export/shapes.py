@@ -41,9 +41,16 @@ def _with_integers(operator: str, values: Callable[[Any, TensorType, TensorType]
 
     def write(build: Builder, layer: Layer, data: Sequence[str], types: Sequence[TensorType]) -> str:
         numbers = values(layer.op, types[0], layer.type)
-        return build.node(operator, [data[0], *([build.integers(numbers)] if len(numbers) else [])], types[0].dtype)
+        return build.node(operator, [data[0], build.integers(numbers)], types[0].dtype)
 
     return write
+
+
+def _squeeze(build: Builder, layer: Layer, data: Sequence[str], types: Sequence[TensorType]) -> str:
+    """Without axes it drops every axis of one element, in ONNX as here."""
+    assert isinstance(layer.op, shape.Squeeze)
+    axes = [build.integers(layer.op.axes)] if layer.op.axes else []
+    return build.node("Squeeze", [data[0], *axes], types[0].dtype)
 
 
 def _reduction(operator: str) -> Rule:
@@ -169,7 +176,7 @@ RULES: Mapping[type[Op], Rule] = {
     rearrange.DepthToSpace: _plain("DepthToSpace", lambda op: {"blocksize": op.block, "mode": op.mode.upper()}),
     rearrange.SpaceToDepth: _plain("SpaceToDepth", lambda op: {"blocksize": op.block}),
     shape.Reshape: _with_integers("Reshape", lambda op, data, result: result.shape),
-    shape.Squeeze: _with_integers("Squeeze", lambda op, data, result: op.axes),
+    shape.Squeeze: _squeeze,
     shape.Unsqueeze: _with_integers("Unsqueeze", lambda op, data, result: op.axes),
     shape.Transpose: _plain("Transpose", lambda op: {"perm": op.axes} if op.axes else {}),
     shape.Slice: _slice,

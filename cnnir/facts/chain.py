@@ -44,22 +44,22 @@ def composed(outer: Fact, inner: Fact, modulus: float | None) -> Fact:
 def modulus(expr: Expr, range: Interval, step: float, precision: Precision, coefficients: Mapping[str, Interval]) -> float | None:
     """How far the code of `expr` may differ at two numbers of the range that are at most `step` apart; None if it may jump.
 
-    Numbers beyond step / unit are farther apart than that.
+    Numbers beyond step / unit are farther apart than that, and so is an infinity from any other number.
     """
-    reach = step / precision.unit
-    lo, hi = max(range.lo, -reach), min(range.hi, reach)
+    reach, most = step / precision.unit, precision.max
+    lo, hi = max(range.lo, -reach, -most), min(range.hi, reach, most)
     if lo > hi:
         return 0.0
     first, last = precision.keys(np.array([precision.round(lo), precision.round(hi)])).tolist()
-    first, last = first - (lo > range.lo), last + (hi < range.hi)  # one number beyond may be within the step
+    first, last = first - (-most < lo > range.lo), last + (most > hi < range.hi)  # one number beyond may be within the step
     ends = np.array([first, 0, last] if first < 0 < last else [first, last])
     low, high = cut(ends[:-1], ends[1:], PARTS) if first < last else (ends[:1], ends[1:])
     x = Enclosure(precision.numbers(low), precision.numbers(high))
     slope, found = jet(expr, x, precision, coefficients), Rounding(precision, coefficients).of(expr, x)
     if not np.all(slope.sound):
         return None
-    most = float(np.max(slope.first.magnitude)) * step + 2 * float(np.max(found.error))
-    return most * (1 + 2.0**-40) if np.isfinite(most) else None
+    apart = float(np.max(slope.first.magnitude)) * step + 2 * float(np.max(found.error))
+    return apart * (1 + 2.0**-40) if np.isfinite(apart) else None
 
 
 def split(expr: Expr) -> tuple[Expr, Expr] | None:

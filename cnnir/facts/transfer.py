@@ -181,8 +181,11 @@ def _sum(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
 
 
 def _absorbs(a: Interval, b: Interval, precision: Precision) -> bool:
-    """Whether a + b rounds to a: b is below a quarter of the distance of any a from its neighbour (half, below a power of 2)."""
-    if a.has_zero or a.has_infinity or a.nan or b.nan or isinstance(precision, Whole):
+    """Whether a + b rounds to a: b is below a quarter of the distance of any a from its neighbour (half, below a power of 2).
+
+    Sums of integers are not rounded.
+    """
+    if precision.unit == 0 or a.has_zero or a.has_infinity or a.nan or b.nan:
         return False
     least = min(abs(a.lo), abs(a.hi))
     return b.magnitude < float(precision.spacing(np.array(least))) / 4 and least >= precision.tiny / precision.unit

@@ -62,7 +62,9 @@ def support(
 
 
 def _primitive(name: str, precision: Precision, evidence: Evidence) -> Swept | None:
-    """The sweep of a primitive for the very direction that is declared of it."""
+    """The sweep of a primitive for the very direction that is declared of it; none of one of several numbers, as `pow`."""
+    if PRIMITIVES[name].arity != 1:
+        return None
     direction, natural = natural_direction(name, precision), natural_range(name, precision)
     found = evidence.lookup(apply(name, X), precision.name, direction, natural)
     return found if found is not None and found.shown(natural) == direction else None

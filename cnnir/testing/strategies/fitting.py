@@ -37,6 +37,11 @@ def plain(dtypes: Sequence[str]) -> Sequence[str]:
     return [dtype for dtype in dtypes if dtype in ("f32", "f64")] or dtypes
 
 
+def truth(dtypes: Sequence[str]) -> Sequence[str]:
+    """What logic computes in, where networks may have it: one of fifteen dtypes, which chance alone seldom finds."""
+    return [dtype for dtype in dtypes if dtype == "bool"]
+
+
 def accepted(graph: Graph, op: Op, operands: Sequence[Wanted]) -> bool:
     """Whether the op takes these operands and makes nothing large of them."""
     given = [graph.type(v) if isinstance(v, Value) else v for v in operands if v is not None]
@@ -56,7 +61,8 @@ def fitting(draw: st.DrawFn, graph: Graph, kind: type[Op], values: Sequence[Valu
     if kind.inputs[1]:
         known: list[Wanted] = [values[-1], values[-1], draw(st.sampled_from(values)), draw(st.sampled_from(values))] if values else []
         every = draw(st.permutations(list(dict.fromkeys(choice.axes))))
-        new = [draw(types(plain(choice.dtypes) if turn else choice.dtypes, [each])) for turn in range(2) for each in every]
+        turns = (choice.dtypes, plain(choice.dtypes), truth(choice.dtypes))
+        new = [draw(types(dtypes, [each])) for dtypes in turns if dtypes for each in every]
         firsts = [*known, *new]
     for first in firsts:
         fit = _fit(draw, graph, kind, values, first)
@@ -103,6 +109,7 @@ def _others(draw: st.DrawFn, graph: Graph, op: Op, values: Sequence[Value], firs
 def _related(op: Op, first: TensorType) -> list[TensorType]:
     """Types that have to do with the first operand's: what the op makes of it alone, its lengths, its shape in other dtypes."""
     try:
+        op.check_arity(1)
         made = [t for t in op.infer([first]) if t.elements <= MOST_ELEMENTS]
     except OpError:
         made = []
