@@ -47,6 +47,8 @@ class Resize(Op):
         assert self.scale is not None
         scales = self.scale if isinstance(self.scale, tuple) else (self.scale,) * len(axes)
         require(len(scales) == len(axes), "C0202", f"`resize` needs {len(axes)} scales here, got {list(scales)}")
+        longest = max((n * scale for n, scale in zip(axes, scales, strict=True)), default=0)
+        require(longest < 2**63, "C0210", f"`resize` makes an axis of {longest:g} elements")
         return tuple((math.floor(n * scale), scale) for n, scale in zip(axes, scales, strict=True))
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:

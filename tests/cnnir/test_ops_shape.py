@@ -152,3 +152,9 @@ def test_tensors_have_as_many_axes_as_numpy_allows() -> None:
     with pytest.raises(cnnir.CnnirError) as caught:
         cnnir.parse("network n(x: f32[2]) { x -> [unsqueeze(0)]*64 }")
     assert caught.value.diagnostics[0].code == "C0210"
+
+
+def test_a_resize_beyond_every_number_is_refused() -> None:
+    with pytest.raises(cnnir.CnnirError) as caught:
+        cnnir.parse("network n(x: f32[1, 1, 4, 4]) { x -> resize(1e308) }")
+    assert caught.value.diagnostics[0].code == "C0210"

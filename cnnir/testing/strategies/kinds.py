@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from cnnir.ops.activation import UserActivation
 from cnnir.ops.base import Op
@@ -26,3 +27,8 @@ class Choice:
     most: int
     dtypes: tuple[str, ...]
     ops: tuple[type[Op], ...] = field(repr=False)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What hypothesis shows of it: ninety ops in a report hide what failed."""
+        del cycle
+        printer.text(repr(self))
