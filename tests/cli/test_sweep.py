@@ -42,7 +42,7 @@ def half(tmp_path: Path) -> Path:
 def test_formulas_are_swept_once_and_kept(capsys: pytest.CaptureFixture[str], cache: Path) -> None:
     assert ask("sweep", "exp", "silu", "leaky(0.1)", "--dtype", "f16") == 0
     text = capsys.readouterr()
-    assert "63,490 f16" in text.out and "valley at -1.27846" in text.out and "cached" not in text.out
+    assert "63,490 f16" in text.out and "valley at -1.27" in text.out and "cached" not in text.out
     assert "as compiled for llvm -mcpu=" in text.out and not text.err, "no progress where nobody watches"
     assert len(list((cache / "sweeps").iterdir())) == 3
     assert ask("sweep", "exp", "log", "--dtype", "f16", "--json") == 0
@@ -104,7 +104,8 @@ def test_proofs_cite_what_was_swept(half: Path, capsys: pytest.CaptureFixture[st
 
     text, (silu, sigmoid, _) = judged()
     assert "exp is monotone as compiled (assumed: not swept)" in text and "(C, assumed)" in text
-    assert sigmoid["certificate"]["float_class"] == "C (assumed)" and silu["verdict"] == "refused"
+    assert sigmoid["certificate"]["float_class"] == "C (assumed)"
+    assert (silu["verdict"], silu["certificate"]["float_class"]) == ("moved", "U") and 0 < silu["bound"] < 0.01, "bounded, not proved"
     assert ask("sweep", "exp", "--dtype", "f16") == 0
     capsys.readouterr()
     text, (_, sigmoid, _) = judged()
