@@ -10,7 +10,7 @@ import pytest
 from cnnir.analysis.derive import derive
 from cnnir.facts.analyse import Analysis
 from cnnir.facts.evidence import Swept, fittest
-from cnnir.facts.fact import Fact, Grade, identity, nothing
+from cnnir.facts.fact import Fact, Grade, identity
 from cnnir.facts.interval import Interval, unknown
 from cnnir.facts.lattice import DOWN, UNKNOWN, UP, Direction, valley
 from cnnir.facts.precision import precision
@@ -121,8 +121,9 @@ def test_nan_counts_where_it_is() -> None:
 
 
 def test_a_sweep_shows_a_direction_that_nobody_derived() -> None:
-    formula, domain = EXP / (1 + EXP), Interval(0.0, 10.0)
-    fact = nothing(Analysis(F32).on(formula, domain).range)  # as if calculus had not found it either
+    formula, domain = apply("pow", 2 + X, X), Interval(0.0, 10.0)
+    fact = Analysis(F32).on(formula, domain)
+    assert fact.direction == UNKNOWN
     swept = replace(CLEAN, lo=0.0, hi=10.0)
     shown = upgraded(fact, domain, support(formula, fact, domain, F32, Known((formula, swept))))
     assert (shown.direction, shown.float_class, shown.bound, shown.range.nan) == (UP, "C (swept)", 0.0, False)
