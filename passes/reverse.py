@@ -67,7 +67,7 @@ def _forms(op: Pooling) -> Iterator[tuple[Pooling, RegionLaw]]:
     """The pools that may stand behind f so that the law makes this one of them in front of it."""
     if op.reduce == "avg":
         yield op, Affine()
-    elif not op.started:
+    elif op.reduce in ("max", "min") and not op.started:
         yield op, Up()
         yield flipped(op), Down()
 

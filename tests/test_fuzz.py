@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 
 from cnnir.ir.graph import Graph
 from cnnir.ops.base import Op
@@ -13,6 +13,10 @@ from cnnir.testing.strategies import EVERY_OP
 
 from . import laws
 from .fuzzing import SLOW, Counts, fuzz, wanted
+
+
+FOUND = (Phase.explicit, Phase.generate)
+"""Failures are shown as they were found: making them small may take longer than the whole suite."""
 
 
 def keeps_every_law(graph: Graph) -> Counts:
@@ -28,7 +32,7 @@ def test_networks_of_one_op_keep_the_laws(kind: type[Op]) -> None:
     """And the op occurs: where it does not, teach `cnnir.testing.strategies` what its fields and operands may be."""
     seen: set[type[Op]] = set()
 
-    @settings(max_examples=4, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
+    @settings(max_examples=4, deadline=None, derandomize=True, database=None, phases=FOUND, suppress_health_check=SLOW)
     @given(laws.networks((kind,), most=3))
     def each(graph: Graph) -> None:
         seen.update(type(layer.op) for layer in graph.layers())
@@ -38,7 +42,7 @@ def test_networks_of_one_op_keep_the_laws(kind: type[Op]) -> None:
     assert kind in seen, f"teach the strategy: `{kind.name}` occurs in no network"
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
+@settings(max_examples=100, deadline=None, derandomize=True, database=None, phases=FOUND, suppress_health_check=SLOW)
 @given(laws.networks())
 def test_networks_of_several_ops_keep_the_laws(graph: Graph) -> None:
     keeps_every_law(graph)

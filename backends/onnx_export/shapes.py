@@ -123,6 +123,8 @@ def _affine(build: Builder, layer: Layer, data: Sequence[str], types: Sequence[T
     real, stored = (t.dtype, layer.type.dtype) if quantizes else (layer.type.dtype, t.dtype)
     if real == "f64":
         unsupported("ONNX quantizes 16 and 32 bit floats only")
+    if stored not in (("i8", "u8") if quantizes else ("i8", "u8", "i32")):
+        unsupported(f"ONNX has no such layer for {stored} before opset 21")
     zeros = np.broadcast_to(np.asarray(op.zero), np.shape(np.asarray(op.scale))).astype(numpy_dtype(stored))
     scale = build.array(np.asarray(op.scale).astype(numpy_dtype(real)), real, f"{layer.name}.scale")
     inputs = [data[0], scale, build.array(zeros, stored, f"{layer.name}.zero")]
