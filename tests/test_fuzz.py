@@ -14,7 +14,6 @@ from cnnir.testing.strategies import EVERY_OP
 from . import laws
 from .fuzzing import SLOW, Counts, fuzz, wanted
 
-
 FOUND = (Phase.explicit, Phase.generate)
 """Failures are shown as they were found: making them small may take longer than the whole suite."""
 
