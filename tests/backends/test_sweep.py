@@ -117,7 +117,7 @@ def test_code_keeps_what_its_facts_promise(op: Elementwise, dtype: str) -> None:
     fact = derive(op, [identity(domain)], {}, known)
     if fact.direction.valley is None and fact.direction.peak is None:
         return
-    found = sweep(op.formula(), fact.direction, dtype, LLVM)
+    found = sweep(op.formula(), fact.direction, dtype, LLVM, domain.lo, domain.hi)
     if fact.grade is not Grade.U:
         assert found.clean_on(domain) and found.bound == 0, found
     elif fact.bound is not None:
