@@ -95,7 +95,7 @@ class Importer:
         newest = onnx.defs.onnx_opset_version()
         found = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in self._model.opset_import}
         version = found.get("", 0 if self._model.graph.node and not found else newest)
-        if not OLDEST <= version <= newest:
+        if not 1 <= version <= newest:
             help = "onnx.version_converter.convert_version writes a model in another version"
             raise refuse("C0806", f"opset {version} is not one of {OLDEST} to {newest}", self._head, help=help)
         return {"": version, **found}
@@ -163,9 +163,18 @@ class Importer:
             bound = scope.attributes.get(attribute.ref_attr_name) if attribute.ref_attr_name else attribute
             if bound is not None:
                 attributes[attribute.name] = _called(bound, attribute.name)
+        if schema is not None and not domain and opset < OLDEST:
+            self._check_old(proto, schema, opset, span)
         inputs = [scope.names[name] if name else None for name in proto.input]
         version = schema.since_version if schema else opset
         return Node(proto, inputs, [scope.layer(n) for n in proto.output], span, version, opset, attributes)
+
+    def _check_old(self, proto: NodeProto, schema: onnx.defs.OpSchema, opset: int, span: Span) -> None:
+        """Operators of old opsets are read where they mean the same as in the oldest that we know."""
+        since = schema_of(proto.op_type, "", OLDEST)
+        if since is None or since.since_version != schema.since_version:
+            help = f"opsets {OLDEST} to {onnx.defs.onnx_opset_version()} are read; onnx.version_converter writes a model in another"
+            raise refuse("C0806", f"`{proto.op_type}` of opset {opset} is not what it is in opset {OLDEST}", span, help=help)
 
     def _read(self, node: Node, scope: Scope) -> Sequence[Operand]:
         """By its reader, or by the function that it stands for; raises Unreadable."""

@@ -17,7 +17,7 @@ from cnnir.types import TensorType
 
 from ..context import Context
 from ..node import Known, Node, Operand
-from ..registry import Unreadable, reads
+from ..registry import reads
 
 _BINARY: Mapping[str, type[Binary]] = {
     "Add": Add, "Sub": Sub, "Mul": Mul, "Div": Div, "Pow": Power,
@@ -51,7 +51,7 @@ def binary(node: Node, context: Context) -> Operand:
     """An operator of two tensors, one of which may be a number."""
     a, b = node.data(0), node.data(1)
     left, right = context.type(a), context.type(b)
-    if node.op == "Pow" and left.dtype != right.dtype:
+    if node.op == "Pow" and (left.dtype != right.dtype or left.is_whole):
         return _power(context, a, b)
     if left.dtype == right.dtype == "bool" and node.op == "Equal":
         return context.emit(logic.Not(), context.emit(logic.Xor(), a, b))
@@ -107,12 +107,30 @@ def _power(context: Context, a: Operand, b: Operand) -> Operand:
 def _whole_quotient(context: Context, a: Operand, b: Operand) -> Operand:
     """Whole numbers are divided towards zero: through float64, which holds those of 32 bits."""
     dtype = context.type(a).dtype
-    divisor = scalar(b)
     if dtype in ("i64", "u64"):
-        raise Unreadable("quotients of 64-bit numbers are beyond a float64")
+        return _long_quotient(context, a, b, dtype)
+    divisor = scalar(b)
     wide = context.emit(Cast("f64"), a)
     quotient = context.emit(Div(divisor), wide) if divisor is not None else context.emit(Div(), wide, context.emit(Cast("f64"), b))
     return context.emit(Cast(dtype), quotient)  # pyright: ignore[reportArgumentType] - one of our own dtypes
+
+
+def _long_quotient(context: Context, a: Operand, b: Operand, dtype: str) -> Operand:
+    """64 bits: a quotient of float64, and what it lacks, from the remainder; exact while it stays below 2^63."""
+    signs = None
+    if dtype == "i64":
+        signs = context.emit(Mul(), context.emit(piecewise.Sign(), a), context.emit(piecewise.Sign(), b))
+        a, b = context.emit(piecewise.Abs(), a), context.emit(piecewise.Abs(), b)
+    divisor = context.emit(Cast("f64"), b)
+    quotient = context.emit(Cast("i64"), context.emit(arithmetic.Floor(), context.emit(Div(), context.emit(Cast("f64"), a), divisor)))
+    a, b = (operand if dtype == "i64" else context.emit(Cast("i64"), operand) for operand in (a, b))
+    for _ in range(2):  # the first leaves at most 2^11, the second nothing
+        rest = context.emit(Sub(), a, context.emit(Mul(), quotient, b))
+        lacking = context.emit(arithmetic.Floor(), context.emit(Div(), context.emit(Cast("f64"), rest), divisor))
+        quotient = context.emit(Add(), quotient, context.emit(Cast("i64"), lacking))
+    if signs is not None:
+        return context.emit(Mul(), quotient, signs)
+    return context.emit(Cast("u64"), quotient)
 
 
 @reads("Mod")

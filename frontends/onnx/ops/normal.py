@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnnir.ops.arithmetic import Add, BatchNorm, Div, Dropout, Sub
+from cnnir.ops.arithmetic import Add, BatchNorm, Div, Dropout, Mul, Sub
+from cnnir.ops.convert import Cast
+from cnnir.ops.logic import Equal
 from cnnir.ops.normal import GroupNorm, InstanceNorm, LayerNorm, LogSoftmax
 from cnnir.ops.reduce import ReduceL1, ReduceL2, ReduceMean
 from cnnir.ops.shape import Reshape
@@ -29,13 +31,30 @@ def _per_channel(node: Node, context: Context, slot: int, channels: int) -> Know
 
 
 @reads("BatchNormalization")
-def batch_norm(node: Node, context: Context) -> Operand:
-    """BatchNormalization at inference."""
-    if node.int("training_mode") or any(node.wants(slot) for slot in range(1, len(node.outputs))):
-        raise Unreadable("it is in training mode")
+def batch_norm(node: Node, context: Context) -> Operand | Sequence[Operand]:
+    """BatchNormalization: at inference a layer of its own, in training mode the statistics of the batch."""
+    if node.int("training_mode"):
+        return _trained(node, context)
+    if any(node.wants(slot) for slot in range(1, len(node.outputs))):
+        raise Unreadable("its statistics are asked for")
     channels = context.type(node.data()).channels
     scale, bias, mean, variance = (_per_channel(node, context, slot, channels) for slot in range(1, 5))
     return context.emit(BatchNorm(node.float("epsilon", 1e-5)), node.data(), scale=scale, bias=bias, mean=mean, variance=variance)
+
+
+def _trained(node: Node, context: Context) -> Sequence[Operand]:
+    """The data normalised by their own statistics, and these mixed into the ones that are given."""
+    data, momentum = context.type(node.data()), node.float("momentum", 0.9)
+    axes, column = (0, *range(2, data.rank)), (data.channels, *(1,) * (data.rank - 2))
+    apart = context.emit(Sub(), node.data(), context.emit(ReduceMean(axes), node.data()))
+    spread = context.emit(ReduceMean(axes), context.emit(primitive_op("square"), apart))
+    normal = context.emit(Div(), apart, context.emit(primitive_op("sqrt"), context.emit(Add(node.float("epsilon", 1e-5)), spread)))
+    scale, bias = (context.emit(Reshape(column), node.data(slot)) for slot in (1, 2))
+    result: list[Operand] = [context.emit(Add(), context.emit(Mul(), normal, scale), bias)]
+    for slot, found in ((3, context.emit(ReduceMean(axes), node.data())), (4, spread)):
+        now = context.emit(Mul(1 - momentum), context.emit(Reshape((data.channels,)), found))
+        result.append(context.emit(Add(), context.emit(Mul(momentum), node.data(slot)), now))
+    return result[: max(1, len(node.outputs))]
 
 
 @reads("InstanceNormalization")
@@ -83,7 +102,8 @@ def lp_norm(node: Node, context: Context) -> Operand:
     """x divided by its norm along an axis; 0 where that is 0."""
     axis = axis_of(node, context.type(node.data()).rank, -1)
     norm = context.emit((ReduceL1 if node.int("p", 2) == 1 else ReduceL2)((axis,)), node.data())
-    return context.emit(Div(), node.data(), norm)
+    zero = context.emit(Cast(context.type(norm).dtype), context.emit(Equal(0.0), norm))  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    return context.emit(Div(), node.data(), context.emit(Add(), norm, zero))
 
 
 @reads("MeanVarianceNormalization")

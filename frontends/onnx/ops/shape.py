@@ -215,8 +215,13 @@ def depth_to_space(node: Node, context: Context) -> Operand:
 
 @reads("SpaceToDepth")
 def space_to_depth(node: Node, context: Context) -> Operand:
-    """SpaceToDepth."""
-    return context.emit(SpaceToDepth(node.int("blocksize")), node.data())
+    """SpaceToDepth; since opset 28 also with a square's elements next to each other."""
+    block, data = node.int("blocksize"), context.type(node.data())
+    if node.text("mode", "DCR") == "DCR" or data.rank != 4:
+        return context.emit(SpaceToDepth(block), node.data())
+    split, _, whole = SpaceToDepth(block).steps(data.shape)
+    parts = context.emit(Transpose((0, 1, 3, 5, 2, 4)), context.emit(Reshape(split), node.data()))
+    return context.emit(Reshape(whole), parts)
 
 
 @reads("Cast", "CastLike")
