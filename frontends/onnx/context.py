@@ -13,6 +13,7 @@ from cnnir.ops.base import Op
 from cnnir.ops.constant import Constant
 from cnnir.types import TensorType
 
+from .elements import ELEMENTS
 from .node import Array, Known, Node, Operand, known
 from .registry import Unreadable
 
@@ -37,6 +38,8 @@ class Builder:
         self._constants: dict[int, tuple[Known, Value]] = {}
         self._keys: dict[str, Known] = {}
         self._added: list[str] = []
+        self.narrow: dict[Value, int] = {}
+        """Values of less than a byte an element, which are kept in bytes -> ONNX's element type."""
 
     def add(self, op: Op, inputs: Sequence[Value | None], name: str, weights: Mapping[str, str], origin: Origin) -> Value:
         """Add a layer."""
@@ -91,6 +94,21 @@ class Context:
         self._builder = builder
         self._node = node
         self._layers: list[_Layer] = []
+        self._narrow: dict[Value, int] = {}
+
+    def element(self, operand: Operand) -> int:
+        """ONNX's element type of an operand."""
+        narrow = operand.narrow if isinstance(operand, Known) else self._narrow.get(operand) or self._builder.narrow.get(operand, 0)
+        return narrow or ELEMENTS[self.type(operand).dtype]
+
+    def narrowed(self, value: Value, element: int) -> Value:
+        """A value whose elements are of less than a byte."""
+        self._narrow[value] = element
+        return value
+
+    def empty(self, shape: Sequence[int], like: Operand) -> Known:
+        """A tensor without elements, which is always known."""
+        return self.constant(np.empty(tuple(shape), self.type(like).numpy), "empty")
 
     def type(self, operand: Operand) -> TensorType:
         """The type of an input or of what was made."""
@@ -172,4 +190,5 @@ class Context:
             if name in self._builder.graph:
                 name = self._builder.name(name)
             made[draft] = self._builder.add(layer.op, inputs, name, weights, origin)
+        self._builder.narrow.update({real(value): element for value, element in self._narrow.items()})
         return [real(r) if isinstance(r, Value) else r for r in results]

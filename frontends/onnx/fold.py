@@ -17,7 +17,7 @@ from .node import Known, Node, known
 
 FOLDED = frozenset(
     "Abs Add And ArgMax ArgMin Cast CastLike Ceil Clip Concat CumSum Div Equal Exp Expand Flatten Floor Gather GatherElements GatherND "
-    "Greater GreaterOrEqual Less LessOrEqual Log Max Mean Min Mod Mul Neg NonZero Not Or Pad Pow Range Reciprocal ReduceL1 ReduceL2 "
+    "Greater GreaterOrEqual Less LessOrEqual Log Max Mean Min Mod Mul Neg NonZero Not Or Pad Pow Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp "
     "ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round ScatterElements ScatterND Sign Slice Split "
     "Sqrt Squeeze Sub Sum Tile TopK Transpose Trilu Unsqueeze Where Xor".split()
 )

@@ -14,6 +14,7 @@ from cnnir.ir.graph import Graph, Value
 from cnnir.types import TensorType
 
 from .context import Builder, Context
+from .elements import NARROW
 from .fold import fold
 from .inputs import Inputs, Shapes, static_type
 from .node import Known, Node, Operand
@@ -116,7 +117,10 @@ class Importer:
         types = Inputs(self._shapes, self._problems).types(declared)
         for info, span in declared:
             t = types.get(info.name)
-            scope.names[info.name] = None if t is None else self._builder.graph.add_input(info.name, t, origin=Origin(span))
+            value = None if t is None else self._builder.graph.add_input(info.name, t, origin=Origin(span))
+            scope.names[info.name] = value
+            if value is not None and info.type.tensor_type.elem_type in NARROW:
+                self._builder.narrow[value] = info.type.tensor_type.elem_type
 
     # -- nodes
 
@@ -198,7 +202,14 @@ class Importer:
         try:
             return self._function(node, body, scope)
         except Unreadable as error:
-            raise failure if reader is not None and not error.needs else Unreadable(error.reason, (*failure.needs, *error.needs)) from None
+            outer = dict(zip(body.input, node.proto.input, strict=False))
+            needs = [outer[name] for name in error.needs if name in outer] or self._whole_inputs(node)
+            raise failure if failure.needs else Unreadable(error.reason, needs) from None
+
+    def _whole_inputs(self, node: Node) -> list[str]:
+        """The computed inputs of whole numbers: what a function wants to know is among them."""
+        named = zip(node.proto.input, node.inputs, strict=True)
+        return [name for name, v in named if isinstance(v, Value) and self._builder.graph.type(v).is_whole]
 
     def _types(self, node: Node) -> list[TensorType | None]:
         return [None if v is None else v.type if isinstance(v, Known) else self._builder.graph.type(v) for v in node.inputs]
@@ -208,7 +219,7 @@ class Importer:
         given = [*node.inputs, *[None] * len(body.input)]
         names: dict[str, Operand | None] = dict(zip(body.input, given, strict=False))
         absent = {name for name, operand in names.items() if operand is None}
-        bound = {default.name: default for default in body.attribute_proto} | dict(node.attributes)
+        bound = _defaults(node) | {default.name: default for default in body.attribute_proto} | dict(node.attributes)
         first = next(filter(None, node.outputs), "")
         opsets = {o.domain: o.version for o in body.opset_import} or dict(scope.opsets)
         renamed = {inner: outer for inner, outer in zip(body.output, node.outputs, strict=False) if outer}
@@ -282,6 +293,14 @@ def _called(attribute: AttributeProto, name: str) -> AttributeProto:
     copied.CopyFrom(attribute)
     copied.name = name
     return copied
+
+
+def _defaults(node: Node) -> dict[str, AttributeProto]:
+    """The attributes of an operator that need not be written."""
+    schema = schema_of(node.op, node.proto.domain, node.opset)
+    if schema is None:
+        return {}
+    return {name: a.default_value for name, a in schema.attributes.items() if a.default_value.name}
 
 
 def _lines(model: ModelProto) -> list[str]:

@@ -21,9 +21,9 @@ from ..elements import DTYPES, NARROW, element_name
 from ..node import Array, Known, Node, Operand
 from ..problems import refuse
 from ..registry import Unreadable, reads
+from .shape import FLOAT8_LARGEST
 from .windows import window
 
-_LARGEST = {"f8e4m3": 448.0, "f8e5m2": 57344.0}
 
 
 def _spread(node: Node, array: Array, data: TensorType) -> Array:
@@ -53,26 +53,16 @@ def _numbers(scale: Known, zero: Known | None) -> tuple[float | tuple[float, ...
 def quantize(node: Node, context: Context) -> Operand:
     """QuantizeLinear, to whole numbers of 2 to 16 bits or to 8-bit floats."""
     scale, zero = node.data(1), node.input(2)
-    element = node.int("output_dtype") or _element(zero)
+    element = node.int("output_dtype") or (TensorProto.UINT8 if zero is None else context.element(zero))
     if element in NARROW:
         stored, low, high = NARROW[element]
         value = _quantized(node, context, stored, scale, zero)
-        return context.emit(Clip(low, high), value)
+        return context.narrowed(context.emit(Clip(low, high), value), element)
     if element not in DTYPES:
         raise refuse("C0812", f"{node.title} makes {element_name(element)}, which has no type here", node.span)
-    if DTYPES[element] in _LARGEST:
+    if DTYPES[element] in FLOAT8_LARGEST:
         return _to_float8(node, context, scale, DTYPES[element])
-    return _quantized(node, context, DTYPES[element] if zero is None or node.has("output_dtype") else context.type(zero).dtype, scale, zero)
-
-
-def _element(zero: Operand | None) -> int:
-    if zero is None:
-        return TensorProto.UINT8
-    if isinstance(zero, Known) and zero.narrow:
-        return zero.narrow
-    from ..elements import ELEMENTS
-
-    return ELEMENTS[zero.type.dtype] if isinstance(zero, Known) else 0
+    return _quantized(node, context, DTYPES[element], scale, zero)
 
 
 def _quantized(node: Node, context: Context, dtype: str, scale: Operand, zero: Operand | None) -> Operand:
@@ -113,7 +103,7 @@ def _to_float8(node: Node, context: Context, scale: Operand, dtype: str) -> Oper
     data = context.type(node.data())
     value = context.emit(Div(), node.data(), _as(node, context, scale, data, data.dtype))
     if node.int("saturate", 1):
-        value = context.emit(Clip(-_LARGEST[dtype], _LARGEST[dtype]), value)
+        value = context.emit(Clip(-FLOAT8_LARGEST[dtype], FLOAT8_LARGEST[dtype]), value)
     return context.emit(Cast(dtype), value)  # pyright: ignore[reportArgumentType] - one of our own dtypes
 
 

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnir.ir.weights import Computed
+from cnnir.ops.arithmetic import Add, Modulo, Sub
 from cnnir.ops.convert import Cast
+from cnnir.ops.piecewise import Clip
 from cnnir.ops.rearrange import DepthToSpace, Expand, Gather, SpaceToDepth, Tile
 from cnnir.ops.shape import Reshape, Slice, Split, Squeeze, Transpose, Unsqueeze
 from cnnir.ops.tensor import Concat, Flatten
@@ -140,7 +142,8 @@ def transpose(node: Node, context: Context) -> Operand:
 def concat(node: Node, context: Context) -> Operand:
     """Concat."""
     values = [node.data(slot) for slot in range(len(node.inputs))]
-    return context.emit(Concat(axis_of(node, context.type(values[0]).rank, 1)), *values)
+    axis, full = axis_of(node, context.type(values[0]).rank, 1), [v for v in values if context.type(v).elements]
+    return context.emit(Concat(axis), *full) if full else values[0]
 
 
 @reads("Split")
@@ -154,8 +157,17 @@ def split(node: Node, context: Context) -> Sequence[Operand]:
         part = -(-data.shape[axis] // max(1, count))
         sizes = tuple(max(0, min(part, data.shape[axis] - k * part)) for k in range(count))
     if not sizes or min(sizes) < 1:
-        raise Unreadable("a part has no elements")
+        return _parts(context, node.data(), sizes, axis)
     return context.outputs(context.emit(Split(sizes, axis), node.data()))
+
+
+def _parts(context: Context, data: Operand, sizes: Sequence[int], axis: int) -> Sequence[Operand]:
+    """Parts of which some have no elements."""
+    begins, shape = np.cumsum([0, *sizes]).tolist(), context.type(data).shape
+    return [
+        context.emit(Slice((b,), (b + n,), (axis,)), data) if n > 0 else context.empty((*shape[:axis], 0, *shape[axis + 1 :]), data)
+        for b, n in zip(begins, sizes, strict=False)
+    ]
 
 
 @reads("Slice")
@@ -168,9 +180,12 @@ def slice_(node: Node, context: Context) -> Operand:
         begins, ends = context.integers(1), context.integers(2)
         axes, steps = context.optional_integers(3), context.optional_integers(4)
     op = Slice(begins, ends, axes or (), steps or ())
-    spans = op.begin and zip(op.axes or range(len(begins)), begins, ends, op.step or (1,) * len(begins), strict=True)
-    if any(not len(range(*slice(b, e, s).indices(data.shape[a]))) for a, b, e, s in spans or () if -data.rank <= a < data.rank):
-        raise Unreadable("it keeps nothing of an axis")
+    places = [a % max(1, data.rank) for a in op.axes or range(len(begins))]
+    lengths = dict(enumerate(data.shape))
+    for place, begin, end, step in zip(places, begins, ends, op.step or (1,) * len(begins), strict=False):
+        lengths[place] = len(range(*slice(begin, end, step).indices(data.shape[place])))
+    if 0 in lengths.values():
+        return context.empty(list(lengths.values()), node.data())
     return context.emit(op, node.data()) if begins else node.data()
 
 
@@ -191,7 +206,7 @@ def expand(node: Node, context: Context) -> Operand:
     """Expand."""
     wanted = context.integers(1)
     if 0 in wanted:
-        raise Unreadable("it makes a tensor without elements")
+        return context.empty(np.broadcast_shapes(context.type(node.data()).shape, wanted), node.data())
     return context.emit(Expand(wanted), node.data())
 
 
@@ -200,7 +215,7 @@ def tile(node: Node, context: Context) -> Operand:
     """Tile."""
     repeats = context.integers(1)
     if 0 in repeats:
-        raise Unreadable("it makes a tensor without elements")
+        return context.empty([n * r for n, r in zip(context.type(node.data()).shape, repeats, strict=True)], node.data())
     return context.emit(Tile(repeats), node.data())
 
 
@@ -224,16 +239,30 @@ def space_to_depth(node: Node, context: Context) -> Operand:
     return context.emit(Reshape(whole), parts)
 
 
+FLOAT8_LARGEST = {"f8e4m3": 448.0, "f8e5m2": 57344.0}
+"""The greatest number of 8-bit floats, to which ONNX cuts unless told otherwise."""
+
+
 @reads("Cast", "CastLike")
 def cast(node: Node, context: Context) -> Operand:
-    """Cast, where both types have a name here."""
-    if node.op == "CastLike":
-        target = context.type(node.data(1)).dtype
-    else:
-        to = node.int("to")
-        if to not in DTYPES:
-            raise Unreadable(f"{element_name(to)} has no type here") if to in NARROW else refuse("C0812", f"{node.title} makes {element_name(to)}, which has no type here", node.span)
-        target = DTYPES[to]
-    if context.type(node.data()).dtype == target:
-        return node.data()
-    return context.emit(Cast(target), node.data())  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    """Cast, where both types have a name here; whole numbers of less than a byte wrap around."""
+    element = context.element(node.data(1)) if node.op == "CastLike" else node.int("to")
+    if element in NARROW:
+        return _narrow(context, node.data(), element)
+    if element not in DTYPES:
+        raise refuse("C0812", f"{node.title} makes {element_name(element)}, which has no type here", node.span)
+    target, value = DTYPES[element], node.data()
+    if context.type(value).dtype == target and context.element(value) == element:
+        return value
+    if target in FLOAT8_LARGEST and node.int("saturate", 1) and context.type(value).is_float:
+        value = context.emit(Clip(-FLOAT8_LARGEST[target], FLOAT8_LARGEST[target]), value)
+    return context.emit(Cast(target), value)
+
+
+def _narrow(context: Context, value: Operand, element: int) -> Operand:
+    """The lowest bits of a whole number, in a byte."""
+    dtype, least, most = NARROW[element]
+    count = most - least + 1
+    whole = context.emit(Cast("i32"), value)
+    cut = context.emit(Modulo(float(count)), context.emit(Sub(float(least)), whole) if least else whole)
+    return context.narrowed(context.emit(Cast(dtype), context.emit(Add(float(least)), cut) if least else cut), element)
