@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnir.diagnostics import Origin
+from cnnir.diagnostics import OpError, Origin
 from cnnir.ir.graph import Graph, Value
 from cnnir.ops.base import Op
 from cnnir.ops.constant import Constant
@@ -26,6 +26,7 @@ class _Layer:
     outputs: tuple[TensorType, ...]
 
 
+LONGEST = 2**31 - 1
 _DRAFT = "\0"  # no name of ONNX's is this followed by a number, and no layer is called so
 
 
@@ -127,6 +128,8 @@ class Context:
         op = op.without(tuple(slot for slot, v in enumerate(values) if v is None))
         op.check_arity(len(present))
         outputs = self._builder.graph.infer(op, [self.type(v) for v in present])
+        if any(n > LONGEST for t in outputs for n in t.shape):
+            raise OpError("C0210", f"it makes a tensor of {outputs[0]}", help="an axis has at most 2^31-1 elements")
         return self._add(_Layer(op, values, {role: w for role, w in weights.items() if w is not None}, outputs))
 
     def _add(self, layer: _Layer) -> Value:

@@ -22,11 +22,11 @@ def located(tensor: TensorProto, needed: int, model: Path | None, span: Span) ->
     strange = [key for key in given if key not in _KEYS]
     if strange:
         raise refuse("C0804", f"external data of `{tensor.name}` has an unknown key `{strange[0][:40]}`", span, help=f"keys are {', '.join(sorted(_KEYS))}")
+    offset, length = _number(given, "offset", 0, tensor.name, span), _number(given, "length", needed, tensor.name, span)
     if model is None:
         raise refuse("C0803", f"tensor `{tensor.name}` lies outside the model, which has no folder", span)
     path = _inside(given.get("location", ""), model.parent, tensor.name, span)
     size = path.stat().st_size
-    offset, length = _number(given, "offset", 0, tensor.name, span), _number(given, "length", needed, tensor.name, span)
     if length != needed:
         raise refuse("C0805", f"tensor `{tensor.name}` takes {needed:,} bytes, and its external data have {length:,}", span)
     if offset + length > size:

@@ -65,7 +65,7 @@ class Importer:
     def graph(self) -> Graph:
         """The network; raises CnnirError with everything found wrong."""
         opsets = self._opsets()
-        check_depth(self._model.graph)
+        check_depth(self._model.graph, self._head)
         proto = self._model.graph
         if not proto.output:
             raise refuse("C0303", "the model has no output", self._head)
@@ -138,6 +138,7 @@ class Importer:
         scope.names.update(zip(outputs, [*results, *[None] * len(outputs)], strict=False))
 
     def _outputs(self, proto: NodeProto, scope: Scope, span: Span) -> Sequence[Operand | None]:
+        self._check_operator(proto, scope, span)
         names = [*proto.input, *(captured(proto) if proto.op_type != "If" else ())]
         if any(name and scope.names[name] is None for name in names):
             return [None] * len(proto.output)  # said already, where it went wrong
@@ -156,25 +157,30 @@ class Importer:
 
     def _view(self, proto: NodeProto, scope: Scope, span: Span) -> Node:
         domain = "" if proto.domain == "ai.onnx" else proto.domain
-        if domain not in scope.opsets:
-            raise refuse("C0807", f"the model imports no operators of the domain `{domain}`", span, help="opset_import names every domain")
         opset = scope.opsets[domain]
         schema = schema_of(proto.op_type, domain, opset)
-        if schema is None and not domain:
-            raise refuse("C0807", f"ONNX has no operator `{proto.op_type}` in opset {opset}", span)
         attributes: dict[str, AttributeProto] = {}
         for attribute in proto.attribute:
             bound = scope.attributes.get(attribute.ref_attr_name) if attribute.ref_attr_name else attribute
             if bound is not None:
                 attributes[attribute.name] = _called(bound, attribute.name)
-        if schema is not None and not domain and opset < OLDEST:
-            self._check_old(proto, schema, opset, span)
         inputs = [scope.names[name] if name else None for name in proto.input]
         version = schema.since_version if schema else opset
         return Node(proto, inputs, [scope.layer(n) for n in proto.output], span, version, opset, attributes)
 
-    def _check_old(self, proto: NodeProto, schema: onnx.defs.OpSchema, opset: int, span: Span) -> None:
-        """Operators of old opsets are read where they mean the same as in the oldest that we know."""
+    def _check_operator(self, proto: NodeProto, scope: Scope, span: Span) -> None:
+        """Operators exist in their opset; those of old ones are read where they mean the same as in the oldest that we know."""
+        domain = "" if proto.domain == "ai.onnx" else proto.domain
+        if domain not in scope.opsets:
+            raise refuse("C0807", f"the model imports no operators of the domain `{domain}`", span, help="opset_import names every domain")
+        opset = scope.opsets[domain]
+        schema = schema_of(proto.op_type, domain, opset)
+        if domain:
+            return
+        if schema is None:
+            raise refuse("C0807", f"ONNX has no operator `{proto.op_type}` in opset {opset}", span)
+        if opset >= OLDEST:
+            return
         since = schema_of(proto.op_type, "", OLDEST)
         if since is None or since.since_version != schema.since_version:
             help = f"opsets {OLDEST} to {onnx.defs.onnx_opset_version()} are read; onnx.version_converter writes a model in another"

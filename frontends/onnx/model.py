@@ -13,7 +13,7 @@ from onnx import ModelProto
 from cnnir.diagnostics import CnnirError, Diagnostic
 
 from .tensors import Place
-from .wire import Buffer, without_weights
+from .wire import Buffer, too_deep, without_weights
 
 LIMIT = 2**31 - 1
 """Bytes of a protocol buffer at most."""
@@ -26,10 +26,11 @@ def read_file(path: Path) -> tuple[ModelProto, Place]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CnnirError(Diagnostic("C0401", f"`{path}` cannot be read: {reason}"), exit_code=2) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise CnnirError(Diagnostic("C0401", f"`{path}` is not a file"))
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise CnnirError(Diagnostic("C0401", f"`{path}` is not a file"))
         if status.st_size > LIMIT:
             size = f"{status.st_size:,} bytes, and a protocol buffer ends at {LIMIT:,}"
             help = "save it with external data: onnx.save(model, path, save_as_external_data=True)"
@@ -49,6 +50,8 @@ def parse(data: Buffer, path: Path | None, name: str | None = None) -> tuple[Mod
         content, extents = without_weights(data)
         return _sound(ModelProto.FromString(content), shown), Place(path.absolute(), extents)
     except (DecodeError, ValueError, RecursionError):
+        if too_deep(data):
+            raise CnnirError(Diagnostic("C0810", f"`{shown}` nests graphs deeper than any model does")) from None
         raise CnnirError(Diagnostic("C0801", f"`{shown}` is not an ONNX model", notes=(_looks_like(data[:512]),))) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -101,6 +102,8 @@ class Node:
     def float(self, name: str, default: float = 0.0) -> float:
         """A number."""
         found = self._get(name, AttributeProto.FLOAT, "a number")
+        if found is not None and math.isnan(found.f):
+            raise refuse("C0206", f"attribute `{name}` of {self.title} is not a number", self.span)
         return default if found is None else found.f
 
     def text(self, name: str, default: str = "") -> str:

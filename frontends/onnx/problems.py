@@ -34,7 +34,7 @@ class Problems:
         """Raise what was found, if anything was."""
         if self.found:
             more = len(self.found) - MOST
-            last = [Diagnostic("C0811", f"and {more} more of the kind", severity="note")] if more > 0 else []
+            last = [Diagnostic(self.found[MOST].code, f"and {more} more", severity="note")] if more > 0 else []
             raise CnnirError([*self.found[:MOST], *last])
 
 

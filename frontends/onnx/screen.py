@@ -10,9 +10,8 @@ from onnx import AttributeProto, GraphProto, NodeProto
 from cnnir.diagnostics import CnnirError, Diagnostic, Span
 
 from .problems import Problems, diagnostic, refuse
+from .wire import DEEPEST
 
-DEEPEST = 24
-"""Subgraphs inside subgraphs at most; a protocol buffer ends at 33."""
 
 
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
@@ -24,13 +23,13 @@ def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
             yield from attribute.graphs
 
 
-def check_depth(graph: GraphProto) -> None:
+def check_depth(graph: GraphProto, span: Span) -> None:
     """Raise CnnirError where graphs are nested too deep."""
     pending = [(graph, 0)]
     while pending:
         inner, depth = pending.pop()
         if depth > DEEPEST:
-            raise refuse("C0810", f"graphs are nested more than {DEEPEST} deep")
+            raise refuse("C0810", f"graphs are nested more than {DEEPEST} deep", span)
         pending.extend((g, depth + 1) for node in inner.node for g in subgraphs(node))
 
 

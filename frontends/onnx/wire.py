@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 Buffer = mmap.mmap | bytes
 GRAPH, INITIALIZER, NAME, RAW_DATA = 7, 5, 8, 9
+NODE, ATTRIBUTE, SUBGRAPH, SUBGRAPHS = 1, 5, 0, (6, 11)
+DEEPEST = 24
+"""Subgraphs inside subgraphs at most; protocol buffers end at 33."""
 LENGTH_DELIMITED = 2
 _FIXED = {1: 8, 5: 4}
 LEFT_IN_PLACE = 4096
@@ -72,6 +75,27 @@ def _tensor(data: Buffer, tensor: _Field, found: dict[str, Extent]) -> bytes | N
         return None
     found[name] = Extent(raw[0].content, raw[0].end - raw[0].content)
     return data[tensor.content : raw[0].start] + data[raw[0].end : tensor.end]
+
+
+def too_deep(data: Buffer) -> bool:
+    """Whether a model's graphs are nested more than `DEEPEST` deep; False where it is no model."""
+    pending = [(GRAPH, 0, 0, len(data))]  # looking for this field, inside so many graphs, from here to there
+    inside = {GRAPH: NODE, NODE: ATTRIBUTE}
+    while pending:
+        wanted, depth, at, end = pending.pop()
+        if depth > DEEPEST:
+            return True
+        try:
+            for field in _fields(data, at, end):
+                if field.kind != LENGTH_DELIMITED:
+                    continue
+                if wanted == SUBGRAPH and field.number in SUBGRAPHS:
+                    pending.append((NODE, depth + 1, field.content, field.end))
+                elif wanted and field.number == wanted:
+                    pending.append((inside.get(wanted, SUBGRAPH), depth, field.content, field.end))
+        except ValueError:
+            continue
+    return False
 
 
 def _nested(number: int, content: bytes) -> bytes:

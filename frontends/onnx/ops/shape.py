@@ -153,7 +153,8 @@ def split(node: Node, context: Context) -> Sequence[Operand]:
     axis, count = axis_of(node, data.rank, 0), len(node.outputs)
     sizes = context.optional_integers(1) if node.version >= 13 else node.ints("split")
     if sizes is None:
-        count = node.int("num_outputs", count)
+        if node.int("num_outputs", count) != count:
+            raise refuse("C0811", f"{node.title} makes {node.int('num_outputs')} parts, and names {count}", node.span)
         part = -(-data.shape[axis] // max(1, count))
         sizes = tuple(max(0, min(part, data.shape[axis] - k * part)) for k in range(count))
     if not sizes or min(sizes) < 1:
@@ -196,8 +197,11 @@ def gather(node: Node, context: Context) -> Operand:
     axis = axis_of(node, data.rank, 0)
     if isinstance(indices, Known) and indices.type.rank < 2 and 0 < indices.type.elements < 4096:
         numbers = tuple(int(i) for i in np.ravel(indices.array()).tolist())
-        if all(-data.shape[axis] <= i < data.shape[axis] for i in numbers):
-            return context.emit(Gather(numbers if indices.type.rank else numbers[0], axis), node.data())
+        return context.emit(Gather(numbers if indices.type.rank else numbers[0], axis), node.data())
+    if isinstance(indices, Known) and indices.type.elements:
+        places = indices.array()
+        if places.min() < -data.shape[axis] or places.max() >= data.shape[axis]:
+            raise refuse("C0206", f"{node.title} takes an element that axis {axis} of {data} does not have", node.span)
     return context.emit(Gather(axis=axis), node.data(), indices)
 
 
