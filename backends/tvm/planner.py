@@ -61,7 +61,13 @@ def _require_rules(graph: Graph) -> None:
     reasons = dict.fromkeys(f"`{layer.op.kind}`: {layer.op.reason}" for layer in found if isinstance(layer.op, Opaque) and layer.op.reason)
     count = f"{len(found)} layer{'s' * (len(found) > 1)}"
     raise CnnirError(
-        Diagnostic("C0512", f"{count} cannot be compiled: {listing}", tuple(labels), tuple(reasons)[:20], "`cnnir.evaluate` runs what has a meaning")
+        Diagnostic(
+            "C0512",
+            f"{count} cannot be compiled: {listing}",
+            tuple(labels),
+            tuple(reasons)[:20],
+            "`cnnir.evaluate` runs what has a meaning",
+        )
     )
 
 

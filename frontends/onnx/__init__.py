@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,6 @@ def _imported(model: ModelProto, place: Place, name: str, shapes: Shapes | None)
 
 def _require_onnx() -> None:
     try:
-        import onnx  # noqa: F401 - whether it is there
+        import_module("onnx")
     except ImportError:
         raise CnnirError(Diagnostic("C0703", "reading ONNX needs the package `onnx`", help="pip install 'cnnir[onnx]'"), 3) from None

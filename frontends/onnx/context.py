@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from cnnir.diagnostics import OpError, Origin
 from cnnir.ir.graph import Graph, Value
 from cnnir.ops.base import Op
 from cnnir.ops.constant import Constant
-from cnnir.types import TensorType
+from cnnir.ops.convert import Cast
+from cnnir.types import DType, TensorType
 
 from .elements import ELEMENTS
 from .node import Array, Known, Node, Operand, known
@@ -135,6 +137,10 @@ class Context:
     def _add(self, layer: _Layer) -> Value:
         self._layers.append(layer)
         return Value(f"{_DRAFT}{len(self._layers) - 1}")
+
+    def cast(self, operand: Operand, dtype: str) -> Value:
+        """The same numbers in another of our element types."""
+        return self.emit(Cast(cast("DType", dtype)), operand)
 
     def outputs(self, value: Value) -> list[Value]:
         """All outputs of the layer that makes a value."""

@@ -35,5 +35,3 @@ def element_name(element: int) -> str:
         return TensorProto.DataType.Name(element)  # pyright: ignore[reportArgumentType] - any number may stand in a file
     except ValueError:
         return f"element type {element}"
-
-

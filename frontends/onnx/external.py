@@ -21,7 +21,12 @@ def located(tensor: TensorProto, needed: int, model: Path | None, span: Span) ->
     given = {entry.key: entry.value for entry in tensor.external_data}
     strange = [key for key in given if key not in _KEYS]
     if strange:
-        raise refuse("C0804", f"external data of `{tensor.name}` has an unknown key `{strange[0][:40]}`", span, help=f"keys are {', '.join(sorted(_KEYS))}")
+        raise refuse(
+            "C0804",
+            f"external data of `{tensor.name}` has an unknown key `{strange[0][:40]}`",
+            span,
+            help=f"keys are {', '.join(sorted(_KEYS))}",
+        )
     offset, length = _number(given, "offset", 0, tensor.name, span), _number(given, "length", needed, tensor.name, span)
     if model is None:
         raise refuse("C0803", f"tensor `{tensor.name}` lies outside the model, which has no folder", span)

@@ -13,14 +13,16 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
 from .elements import ELEMENTS
-from .node import Known, Node, known
+from .node import Array, Known, Node, known
 
-FOLDED = frozenset(
-    "Abs Add And ArgMax ArgMin Cast CastLike Ceil Clip Concat CumSum Div Equal Exp Expand Flatten Floor Gather GatherElements GatherND "
-    "Greater GreaterOrEqual Less LessOrEqual Log Max Mean Min Mod Mul Neg NonZero Not Or Pad Pow Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp "
-    "ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round ScatterElements ScatterND Sign Slice Split "
-    "Sqrt Squeeze Sub Sum Tile TopK Transpose Trilu Unsqueeze Where Xor".split()
-)
+FOLDED = frozenset({
+    "Abs", "Add", "And", "ArgMax", "ArgMin", "Cast", "CastLike", "Ceil", "Clip", "Concat", "CumSum", "Div", "Equal", "Exp",
+    "Expand", "Flatten", "Floor", "Gather", "GatherElements", "GatherND", "Greater", "GreaterOrEqual", "Less", "LessOrEqual",
+    "Log", "Max", "Mean", "Min", "Mod", "Mul", "Neg", "NonZero", "Not", "Or", "Pad", "Pow", "Range", "Reciprocal", "ReduceL1",
+    "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum",
+    "ReduceSumSquare", "Relu", "Reshape", "Round", "ScatterElements", "ScatterND", "Sign", "Slice", "Split", "Sqrt", "Squeeze",
+    "Sub", "Sum", "Tile", "TopK", "Transpose", "Trilu", "Unsqueeze", "Where", "Xor",
+})  # fmt: skip
 MOST = 2**20
 """Elements that are folded at most; larger tensors are weights, and stay what they are."""
 
@@ -40,9 +42,10 @@ def fold(node: Node) -> list[Known] | None:
         return None
     found: list[Known] = []
     for name, array in zip(node.outputs, results, strict=False):
-        if not isinstance(array, np.ndarray | np.generic) or str(np.asarray(array).dtype) not in _NAMED:
+        made: Array = np.asarray(array)
+        if str(made.dtype) not in _NAMED:  # a list, or text
             return None
-        found.append(known(name, np.asarray(array)))
+        found.append(known(name, made))
     return found
 
 
@@ -76,7 +79,11 @@ def _evaluate(node: Node, arrays: list[Any]) -> list[Any]:
     outputs = [f"o{k}" if name else "" for k, name in enumerate(node.outputs)]
     proto = NodeProto(op_type=node.op, input=names, output=outputs)
     proto.attribute.extend(node.attributes.values())
-    inputs = [helper.make_tensor_value_info(n, ELEMENTS.get(_short(a), TensorProto.UNDEFINED), a.shape) for n, a in zip(names, arrays, strict=True) if n]
+    inputs = [
+        helper.make_tensor_value_info(n, ELEMENTS.get(_short(a), TensorProto.UNDEFINED), a.shape)
+        for n, a in zip(names, arrays, strict=True)
+        if n
+    ]
     results = [helper.make_empty_tensor_value_info(n) for n in outputs if n]
     model = helper.make_model(helper.make_graph([proto], "fold", inputs, results), opset_imports=[helper.make_opsetid("", node.opset)])
     feeds = {n: a for n, a in zip(names, arrays, strict=True) if n}

@@ -67,10 +67,17 @@ class Inputs:
                     known = symbols[size.dim_param]
                     self.problems.add(refuse("C0223", f"`{size.dim_param}` is {known} and {number}", span))
             elif size.HasField("dim_value") and size.dim_value > 0 and size.dim_value != number:
-                self.problems.add(refuse("C0223", f"the shape {given} does not fit the input `{info.name}`", span, remark=f"has {size.dim_value} there"))
+                self.problems.add(
+                    refuse("C0223", f"the shape {given} does not fit the input `{info.name}`", span, remark=f"has {size.dim_value} there")
+                )
 
     def _add(
-        self, info: ValueInfoProto, span: Span, symbols: dict[str, int], found: dict[str, TensorType], unknown: list[tuple[ValueInfoProto, Span]]
+        self,
+        info: ValueInfoProto,
+        span: Span,
+        symbols: dict[str, int],
+        found: dict[str, TensorType],
+        unknown: list[tuple[ValueInfoProto, Span]],
     ) -> None:
         tensor = info.type.tensor_type
         if not info.type.HasField("tensor_type") or tensor.elem_type not in STORED:
@@ -83,7 +90,10 @@ class Inputs:
             unknown.append((info, span))
             return
         else:
-            sizes = [symbols.get(d.dim_param) if d.HasField("dim_param") else d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim]
+            sizes = [
+                symbols.get(d.dim_param) if d.HasField("dim_param") else d.dim_value if d.HasField("dim_value") else None
+                for d in tensor.shape.dim
+            ]
             if None in sizes:
                 unknown.append((info, span))
                 return
@@ -100,5 +110,3 @@ class Inputs:
             example = " ".join(f"--shape {info.name}=1,3,224,224" for info, _ in unknown[:3])
             help = f"give them: `{example}`, or `shapes={{...}}` in Python"
             self.problems.add(refuse("C0222", f"sizes are not known of {listing}", unknown[0][1], help=help))
-
-

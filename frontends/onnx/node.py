@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -37,7 +37,7 @@ class Known:
         """The elements."""
         return np.asarray(self.source.array())
 
-    def turned(self, what: str, shape: Sequence[int], make: Any, dtype: str | None = None) -> Known:
+    def turned(self, what: str, shape: Sequence[int], make: Callable[[Array], Array], dtype: str | None = None) -> Known:
         """Another array made of this one when it is asked for; `what` goes into its name."""
         kind = TensorType(dtype or self.type.dtype, tuple(shape))
         source = Computed(kind.shape, kind.numpy, lambda: np.ascontiguousarray(make(self.array()), kind.numpy))

@@ -15,7 +15,9 @@ def refuse(code: str, message: str, span: Span | None = None, *, help: str | Non
     return CnnirError(diagnostic(code, message, span, help=help, note=note, remark=remark))
 
 
-def diagnostic(code: str, message: str, span: Span | None = None, *, help: str | None = None, note: str = "", remark: str = "") -> Diagnostic:
+def diagnostic(
+    code: str, message: str, span: Span | None = None, *, help: str | None = None, note: str = "", remark: str = ""
+) -> Diagnostic:
     """A diagnostic, at a place where there is one."""
     return Diagnostic(code, message, (Label(span, remark),) if span else (), (note,) if note else (), help)
 

@@ -13,7 +13,6 @@ from .problems import Problems, diagnostic, refuse
 from .wire import DEEPEST
 
 
-
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
     """The graphs among a node's attributes."""
     for attribute in node.attribute:
@@ -53,7 +52,12 @@ def ordered(graph: GraphProto, outer: Collection[str], spans: Sequence[Span]) ->
     """
     problems = Problems()
     makers = _makers(graph, problems, spans)
-    given = {*outer, *(i.name for i in graph.input), *(t.name for t in graph.initializer), *(t.values.name for t in graph.sparse_initializer)}
+    given = {
+        *outer,
+        *(i.name for i in graph.input),
+        *(t.name for t in graph.initializer),
+        *(t.values.name for t in graph.sparse_initializer),
+    }
     waits: list[int] = []
     readers: dict[int, list[int]] = {}
     for number, node in enumerate(graph.node):
@@ -83,7 +87,9 @@ def _makers(graph: GraphProto, problems: Problems, spans: Sequence[Span]) -> dic
     for number, node in enumerate(graph.node):
         for name in filter(None, node.output):
             if name in makers or name in taken:
-                problems.found.append(diagnostic("C0306", f"the name `{name}` is taken", spans[number], help="names of values are given once"))
+                problems.found.append(
+                    diagnostic("C0306", f"the name `{name}` is taken", spans[number], help="names of values are given once")
+                )
             makers.setdefault(name, number)
     return makers
 

@@ -58,7 +58,9 @@ def _source(tensor: TensorProto, name: str, t: TensorType, narrow: int, place: P
     needed = _bytes(t, narrow)
     if tensor.data_location == TensorProto.EXTERNAL:
         path, offset = located(tensor, needed, place.file, span)
-        return _unpacked(Mapped(path, offset, (needed,), np.dtype(np.uint8)), t, narrow) if narrow else Mapped(path, offset, t.shape, t.numpy)
+        return (
+            _unpacked(Mapped(path, offset, (needed,), np.dtype(np.uint8)), t, narrow) if narrow else Mapped(path, offset, t.shape, t.numpy)
+        )
     if name in place.extents and not tensor.HasField("raw_data") and place.file is not None:
         extent = place.extents[name]
         _same_length(name, t, extent.length, needed, span)
@@ -101,5 +103,3 @@ def _check_list(tensor: TensorProto, name: str, t: TensorType, needed: int, narr
     wanted = needed if narrow else t.elements
     if max(counts) != wanted or sum(counts) != wanted:
         raise refuse("C0805", f"tensor `{name}` is {t}, {wanted:,} numbers, and {sum(counts):,} are given", span)
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import onnx
 from onnx import FunctionProto, GraphProto, NodeProto, TypeProto, helper, shape_inference
@@ -34,7 +35,7 @@ def type_proto(t: TensorType) -> TypeProto:
 
 def function_body(node: Node, types: Sequence[TensorType | None]) -> FunctionProto | None:
     """The function that an operator stands for; None where it is a primitive."""
-    schema = schema_of(node.op, node.proto.domain, node.opset)
+    schema: Any = schema_of(node.op, node.proto.domain, node.opset)  # whose stub knows nothing of functions
     if schema is None:
         return None
     if schema.has_function:
@@ -54,7 +55,9 @@ def function_body(node: Node, types: Sequence[TensorType | None]) -> FunctionPro
         return None
 
 
-def output_types(node: Node, types: Sequence[TensorType | None], declared: Sequence[TensorType | None], extra: Sequence[tuple[str, TensorType]]) -> tuple[TensorType, ...]:
+def output_types(
+    node: Node, types: Sequence[TensorType | None], declared: Sequence[TensorType | None], extra: Sequence[tuple[str, TensorType]]
+) -> tuple[TensorType, ...]:
     """The types of a node's outputs, by ONNX's inference or as the model declares them; raises Unreadable where unknown."""
     found = _inferred(node, types, extra)
     both = [mine or theirs for mine, theirs in zip(found, declared, strict=True)]
@@ -107,4 +110,3 @@ def kind(op: str, domain: str) -> str:
     words = ["onnx", *("" if domain in ("", "ai.onnx") else domain).split("."), op]
     clean = [re.sub(r"\W", "_", word, flags=re.ASCII) for word in words if word]
     return ".".join(word if not word[0].isdigit() else f"_{word}" for word in clean)
-

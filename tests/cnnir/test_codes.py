@@ -7,12 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+from onnx.parser import parse_model
 
 from cnnir.codes import CODES
 from cnnir.diagnostics import CnnirError
-import cnnir.frontends.onnx
-from cnnir import frontends
-from cnnir.frontends import cnn, pipeline
+from cnnir.frontends import cnn, onnx, pipeline
 from cnnir.ir.verify import verify
 from cnnir.passes.laws import LAWS
 from cnnir.pipeline import Deciding, make, make_all
@@ -25,9 +24,7 @@ def read(code: str, text: str, folder: Path) -> None:
     if CODES[code].language == "pipeline":
         make_all(pipeline.parse(text))
     elif CODES[code].language == "onnx":
-        import onnx.parser
-
-        verify(frontends.onnx.parse(onnx.parser.parse_model(text).SerializeToString()))
+        verify(onnx.parse(parse_model(text).SerializeToString()))
     else:
         verify(cnn.parse(text, folder=folder))
 

@@ -100,5 +100,3 @@ def _number(bound: Operand | None) -> float | None:
     if bound is None:
         return math.inf
     return float(bound.array().reshape(-1)[0]) if isinstance(bound, Known) and bound.type.elements == 1 else None
-
-

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from cnnir.ops import arithmetic, logic, piecewise
-from cnnir.ops.arithmetic import Add, Binary, Bias, Div, FloatModulo, Maximum, Minimum, Modulo, Mul, Power, Scale, Sub
+from cnnir.ops.arithmetic import Add, Bias, Binary, Div, FloatModulo, Maximum, Minimum, Modulo, Mul, Power, Scale, Sub
 from cnnir.ops.base import Op
-from cnnir.ops.convert import Cast
 from cnnir.ops.logic import Where
 from cnnir.ops.smooth import PRIMITIVE_OPS, Reciprocal
 from cnnir.types import TensorType
@@ -30,6 +29,7 @@ _UNARY: Mapping[str, type[Op]] = {
     **{op.name.capitalize(): op for op in PRIMITIVE_OPS if op.name not in ("expm1", "log1p", "square")},
 }  # fmt: skip
 _LOGIC: Mapping[str, type[Op]] = {"And": logic.And, "Or": logic.Or, "Xor": logic.Xor}
+_AFFINE: Mapping[type[Binary], tuple[type[Op], str]] = {Add: (Bias, "bias"), Mul: (Scale, "factor")}
 EXACT = 1 << 53
 """Whole numbers below are the same in a float64, which is what an op keeps its constant in."""
 
@@ -70,7 +70,7 @@ def between(context: Context, op: type[Binary], a: Operand, b: Operand) -> Opera
     if number is not None and left.rank <= right.rank:
         return context.emit(op(number, True), b)
     for data, other, kind in ((a, b, right), (b, a, left)):
-        affine = {Add: (Bias, "bias"), Mul: (Scale, "factor")}.get(op)
+        affine = _AFFINE.get(op)
         if affine and isinstance(other, Known) and not isinstance(data, Known) and one_a_channel(kind.shape, context.type(data)):
             return context.emit(affine[0](), data, **{affine[1]: other.reshaped((context.type(data).channels,))})
     return context.emit(op(), a, b)
@@ -96,12 +96,12 @@ def _power(context: Context, a: Operand, b: Operand) -> Operand:
     """A power keeps the type of its base: whole numbers through float64, others with the exponent in their type."""
     base = context.type(a).dtype
     if context.type(a).is_whole:
-        result = between(context, Power, context.emit(Cast("f64"), a), context.emit(Cast("f64"), b))
-        return context.emit(Cast(base), result)  # pyright: ignore[reportArgumentType] - one of our own dtypes
+        result = between(context, Power, context.cast(a, "f64"), context.cast(b, "f64"))
+        return context.cast(result, base)
     number = scalar(b)
     if number is not None:
         return context.emit(Power(number), a)
-    return context.emit(Power(), a, context.emit(Cast(base), b))  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    return context.emit(Power(), a, context.cast(b, base))
 
 
 def _whole_quotient(context: Context, a: Operand, b: Operand) -> Operand:
@@ -110,9 +110,9 @@ def _whole_quotient(context: Context, a: Operand, b: Operand) -> Operand:
     if dtype in ("i64", "u64"):
         return _long_quotient(context, a, b, dtype)
     divisor = scalar(b)
-    wide = context.emit(Cast("f64"), a)
-    quotient = context.emit(Div(divisor), wide) if divisor is not None else context.emit(Div(), wide, context.emit(Cast("f64"), b))
-    return context.emit(Cast(dtype), quotient)  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    wide = context.cast(a, "f64")
+    quotient = context.emit(Div(divisor), wide) if divisor is not None else context.emit(Div(), wide, context.cast(b, "f64"))
+    return context.cast(quotient, dtype)
 
 
 def _long_quotient(context: Context, a: Operand, b: Operand, dtype: str) -> Operand:
@@ -121,16 +121,16 @@ def _long_quotient(context: Context, a: Operand, b: Operand, dtype: str) -> Oper
     if dtype == "i64":
         signs = context.emit(Mul(), context.emit(piecewise.Sign(), a), context.emit(piecewise.Sign(), b))
         a, b = context.emit(piecewise.Abs(), a), context.emit(piecewise.Abs(), b)
-    divisor = context.emit(Cast("f64"), b)
-    quotient = context.emit(Cast("i64"), context.emit(arithmetic.Floor(), context.emit(Div(), context.emit(Cast("f64"), a), divisor)))
-    a, b = (operand if dtype == "i64" else context.emit(Cast("i64"), operand) for operand in (a, b))
+    divisor = context.cast(b, "f64")
+    quotient = context.cast(context.emit(arithmetic.Floor(), context.emit(Div(), context.cast(a, "f64"), divisor)), "i64")
+    a, b = (operand if dtype == "i64" else context.cast(operand, "i64") for operand in (a, b))
     for _ in range(2):  # the first leaves at most 2^11, the second nothing
         rest = context.emit(Sub(), a, context.emit(Mul(), quotient, b))
-        lacking = context.emit(arithmetic.Floor(), context.emit(Div(), context.emit(Cast("f64"), rest), divisor))
-        quotient = context.emit(Add(), quotient, context.emit(Cast("i64"), lacking))
+        lacking = context.emit(arithmetic.Floor(), context.emit(Div(), context.cast(rest, "f64"), divisor))
+        quotient = context.emit(Add(), quotient, context.cast(lacking, "i64"))
     if signs is not None:
         return context.emit(Mul(), quotient, signs)
-    return context.emit(Cast("u64"), quotient)
+    return context.cast(quotient, "u64")
 
 
 @reads("Mod")
@@ -144,10 +144,14 @@ def modulo(node: Node, context: Context) -> Operand:
     if t.dtype in ("i64", "u64"):
         a, b = node.data(0), node.data(1)
         sign = context.emit(piecewise.Sign(), a) if t.dtype == "i64" else None
-        rest = context.emit(Modulo(), context.emit(piecewise.Abs(), a), context.emit(piecewise.Abs(), b)) if sign else context.emit(Modulo(), a, b)
+        rest = (
+            context.emit(Modulo(), context.emit(piecewise.Abs(), a), context.emit(piecewise.Abs(), b))
+            if sign
+            else context.emit(Modulo(), a, b)
+        )
         return context.emit(Mul(), sign, rest) if sign else rest
-    a, b = (context.emit(Cast("f64"), node.data(slot)) for slot in (0, 1))
-    return context.emit(Cast(t.dtype), context.emit(FloatModulo(), a, b))  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    a, b = (context.cast(node.data(slot), "f64") for slot in (0, 1))
+    return context.cast(context.emit(FloatModulo(), a, b), t.dtype)
 
 
 def extreme(context: Context, a: Operand, b: Operand, larger: bool) -> Operand:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 
 from cnnir.ops.border import Pad
@@ -9,7 +11,7 @@ from cnnir.ops.rearrange import Gather
 from cnnir.ops.shape import Slice
 
 from ..context import Context
-from ..node import Node, Operand
+from ..node import Array, Node, Operand
 from ..problems import refuse
 from ..registry import Unreadable, reads
 
@@ -64,7 +66,7 @@ def _repeated(context: Context, value: Operand, before: list[int], after: list[i
             n = context.type(value).shape[axis]
             if n + b + a > 1 << 24:
                 raise Unreadable("its border is too wide")
-            places = np.pad(np.arange(n), (max(0, b), max(0, a)), mode=mode)  # pyright: ignore[reportCallIssue, reportArgumentType] - a mode of NumPy's
+            places: Array = np.pad(np.arange(n), (max(0, b), max(0, a)), cast("Any", mode))
             places = places[max(0, -b) : len(places) - max(0, -a)]
             value = context.emit(Gather(tuple(map(int, places)), axis), value)
     return value

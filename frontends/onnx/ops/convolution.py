@@ -75,5 +75,3 @@ def _pads(
         begins.append(total - half if auto != "SAME_UPPER" and shape is not None else half if auto == "SAME_UPPER" else total - half)
         ends.append(total - begins[-1])
     return (*begins, *ends)
-
-

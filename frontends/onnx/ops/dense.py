@@ -39,11 +39,20 @@ def gemm(node: Node, context: Context) -> Operand:
         a = context.emit(Transpose((1, 0)), a)
     data, kind = context.type(a), context.type(b)
     outputs = kind.shape[0 if node.int("transB") else -1]
-    plain = isinstance(b, Known) and data.is_float and kind.rank == 2 and data.rank == 2 and kind.shape[1 if node.int("transB") else 0] == data.shape[1]
+    plain = (
+        isinstance(b, Known)
+        and data.is_float
+        and kind.rank == 2
+        and data.rank == 2
+        and kind.shape[1 if node.int("transB") else 0] == data.shape[1]
+    )
     if plain and isinstance(b, Known):
         weight = _scaled(b if node.int("transB") else transposed(b), alpha)
         if isinstance(c, Known) and c.type.shape in ((outputs,), (1, outputs), (1,), (), (1, 1)):
-            bias = _scaled(c.turned("bias", (outputs,), lambda v: np.broadcast_to(v.reshape(-1), (outputs,))) if c.type.shape != (outputs,) else c, beta)
+            bias = _scaled(
+                c.turned("bias", (outputs,), lambda v: np.broadcast_to(v.reshape(-1), (outputs,))) if c.type.shape != (outputs,) else c,
+                beta,
+            )
             return context.emit(Dense(outputs, True), a, weight=weight, bias=bias)
         product = context.emit(Dense(outputs, False), a, weight=weight)
     else:

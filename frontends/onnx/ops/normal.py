@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnir.ops.arithmetic import Add, BatchNorm, Div, Dropout, Mul, Sub
-from cnnir.ops.convert import Cast
 from cnnir.ops.logic import Equal
 from cnnir.ops.normal import GroupNorm, InstanceNorm, LayerNorm, LogSoftmax
 from cnnir.ops.reduce import ReduceL1, ReduceL2, ReduceMean
@@ -102,7 +101,7 @@ def lp_norm(node: Node, context: Context) -> Operand:
     """x divided by its norm along an axis; 0 where that is 0."""
     axis = axis_of(node, context.type(node.data()).rank, -1)
     norm = context.emit((ReduceL1 if node.int("p", 2) == 1 else ReduceL2)((axis,)), node.data())
-    zero = context.emit(Cast(context.type(norm).dtype), context.emit(Equal(0.0), norm))  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    zero = context.cast(context.emit(Equal(0.0), norm), context.type(norm).dtype)
     return context.emit(Div(), node.data(), context.emit(Add(), norm, zero))
 
 
@@ -144,5 +143,3 @@ def dropout(node: Node, context: Context) -> Operand | Sequence[Operand]:
         return kept
     ones = np.ones(data.shape, np.bool_)
     return [kept, context.constant(ones if node.version >= 10 else ones.astype(data.numpy), "mask")]
-
-

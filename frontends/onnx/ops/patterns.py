@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from cnnir.ops.arithmetic import Add
-from cnnir.ops.convert import Cast
 from cnnir.ops.logic import Equal, Or, Where
 from cnnir.ops.shape import Unsqueeze
 from cnnir.types import numpy_dtype
@@ -23,7 +22,7 @@ def one_hot(node: Node, context: Context) -> Operand:
     axis = node.int("axis", -1) % rank
     if not 0 < depth <= 1 << 24:
         raise Unreadable(f"its depth is {depth}")
-    places = context.emit(Unsqueeze((axis,)), context.emit(Cast("i64"), node.data()))
+    places = context.emit(Unsqueeze((axis,)), context.cast(node.data(), "i64"))
     every = np.arange(depth, dtype=np.int64).reshape(-1, *(1,) * (rank - 1 - axis))
     ends = (places, context.emit(Add(float(depth)), places))  # beyond both nothing is hit
     hit = context.emit(Or(), *(context.emit(Equal(), place, context.constant(every, "places")) for place in ends))

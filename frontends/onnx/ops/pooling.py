@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnir.ops.arithmetic import Add, Div, Modulo, Mul, Power, Sub
-from cnnir.ops.convert import Cast
 from cnnir.ops.piecewise import Abs
 from cnnir.ops.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from cnnir.ops.reduce import ReduceL1, ReduceL2, ReduceSum
@@ -48,7 +47,7 @@ def _through_tensor(node: Node, context: Context, places: Operand, data: TensorT
         rows, columns = data.spatial
         column = context.emit(Modulo(float(columns)), places)
         row = context.emit(Sub(), places, column)
-        number = context.emit(Cast("i64"), context.emit(Div(float(columns)), context.emit(Cast("f64"), row)))  # exact below 2^53
+        number = context.cast(context.emit(Div(float(columns)), context.cast(row, "f64")), "i64")  # exact below 2^53
         places = context.emit(Add(), context.emit(Mul(float(rows)), column), number)
     if math.prod(data.shape[:2]) == 1:
         return places
@@ -60,7 +59,9 @@ def _through_tensor(node: Node, context: Context, places: Operand, data: TensorT
 def average_pool(node: Node, context: Context) -> Operand:
     """AveragePool."""
     w = _window(node, context)
-    return context.emit(AvgPool(w.kernel, w.stride, w.pad, w.dilation, bool(node.int("ceil_mode")), bool(node.int("count_include_pad"))), node.data())
+    return context.emit(
+        AvgPool(w.kernel, w.stride, w.pad, w.dilation, bool(node.int("ceil_mode")), bool(node.int("count_include_pad"))), node.data()
+    )
 
 
 @reads("LpPool")

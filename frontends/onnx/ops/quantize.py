@@ -9,7 +9,7 @@ import numpy as np
 from onnx import TensorProto
 
 from cnnir.ops.arithmetic import Add, Div, Mul, Round, Scale, Sub
-from cnnir.ops.convert import Cast, Dequantize, Quantize
+from cnnir.ops.convert import Dequantize, Quantize
 from cnnir.ops.convolution import Conv
 from cnnir.ops.matmul import MatMul
 from cnnir.ops.piecewise import Clip
@@ -23,7 +23,6 @@ from ..problems import refuse
 from ..registry import Unreadable, reads
 from .shape import FLOAT8_LARGEST
 from .windows import window
-
 
 
 def _spread(node: Node, array: Array, data: TensorType) -> Array:
@@ -79,11 +78,11 @@ def _requantized(node: Node, context: Context, dtype: str, scale: Operand, zero:
     """The steps by themselves, for scales that are computed or in blocks."""
     data = context.type(node.data())
     quotient = context.emit(Div(), node.data(), _as(node, context, scale, data, data.dtype))
-    whole = context.emit(Cast("f32"), context.emit(Round(), quotient))
+    whole = context.cast(context.emit(Round(), quotient), "f32")
     if zero is not None:
         whole = context.emit(Add(), whole, _as(node, context, zero, data, "f32"))
     limits = np.iinfo(numpy_dtype(dtype))
-    return context.emit(Cast(dtype), context.emit(Clip(float(limits.min), float(limits.max)), whole))  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    return context.cast(context.emit(Clip(float(limits.min), float(limits.max)), whole), dtype)
 
 
 def _as(node: Node, context: Context, operand: Operand, data: TensorType, dtype: str) -> Operand:
@@ -96,7 +95,7 @@ def _as(node: Node, context: Context, operand: Operand, data: TensorType, dtype:
     axis = node.int("axis", 1) % max(1, data.rank)
     if own.elements > 1:
         operand = context.emit(Reshape(tuple(own.elements if i == axis else 1 for i in range(data.rank))), operand)
-    return operand if own.dtype == dtype else context.emit(Cast(dtype), operand)  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    return operand if own.dtype == dtype else context.cast(operand, dtype)
 
 
 def _to_float8(node: Node, context: Context, scale: Operand, dtype: str) -> Operand:
@@ -104,7 +103,7 @@ def _to_float8(node: Node, context: Context, scale: Operand, dtype: str) -> Oper
     value = context.emit(Div(), node.data(), _as(node, context, scale, data, data.dtype))
     if node.int("saturate", 1):
         value = context.emit(Clip(-FLOAT8_LARGEST[dtype], FLOAT8_LARGEST[dtype]), value)
-    return context.emit(Cast(dtype), value)  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    return context.cast(value, dtype)
 
 
 @reads("DequantizeLinear")
@@ -121,11 +120,11 @@ def dequantize(node: Node, context: Context) -> Operand:
         scales, zeros = _numbers(scale, zero if isinstance(zero, Known) else None)
         axis = node.int("axis", 1) if isinstance(scales, tuple) else 1
         return context.emit(Dequantize(scales, zeros, axis, to), data)  # pyright: ignore[reportArgumentType] - a floating type
-    wide = context.emit(Cast("f32"), data)
+    wide = context.cast(data, "f32")
     if zero is not None and whole:
         wide = context.emit(Sub(), wide, _as(node, context, zero, t, "f32"))
     product = context.emit(Mul(), wide, _as(node, context, scale, t, "f32"))
-    return product if to == "f32" else context.emit(Cast(to), product)
+    return product if to == "f32" else context.cast(product, to)
 
 
 def _real(node: Node, array: Array, scale: Known, zero: Known | None, t: TensorType) -> Array:
@@ -144,12 +143,12 @@ def _centred(context: Context, operand: Operand, zero: Operand | None, dtype: st
         shift = np.zeros(()) if zero is None else zero.array()
         shape = _along(operand.type.rank, shift.shape, last)
         return operand.turned("centred", operand.type.shape, lambda a: a.astype(np.int64) - shift.astype(np.int64).reshape(shape), dtype)
-    wide = context.emit(Cast(dtype), operand)  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    wide = context.cast(operand, dtype)
     if zero is None:
         return wide
     own = context.type(zero)
     shift = zero.reshaped(_along(context.type(operand).rank, own.shape, last)) if isinstance(zero, Known) else zero
-    return context.emit(Sub(), wide, context.emit(Cast(dtype), shift))  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    return context.emit(Sub(), wide, context.cast(shift, dtype))
 
 
 def _along(rank: int, shape: tuple[int, ...], last: bool) -> tuple[int, ...]:
@@ -180,7 +179,7 @@ def qlinear_matmul(node: Node, context: Context) -> Operand:
 
 def _scaled(context: Context, whole: Operand, factor: Array, zero: Known) -> Operand:
     """Whole numbers times a factor, rounded to the type of the zero."""
-    value = context.emit(Cast("f32"), whole)
+    value = context.cast(whole, "f32")
     if factor.size == 1:
         value = context.emit(Mul(float(factor.reshape(-1)[0])), value)
     else:
@@ -206,7 +205,7 @@ def _convolved(node: Node, context: Context, slots: Sequence[int], bias: Known |
     if op.parameters([TensorType("f32", data.shape)])["weight"].shape != kernel:
         raise refuse("C0304", f"{node.title} has a weight of shape {list(kernel)} on data {data}", node.span)
     wide = None if bias is None else bias.turned(dtype, bias.type.shape, lambda a: a, dtype)
-    return context.emit(Cast("i32"), context.emit(op, _centred(context, x, xz, dtype), weight=weight, bias=wide))
+    return context.cast(context.emit(op, _centred(context, x, xz, dtype), weight=weight, bias=wide), "i32")
 
 
 @reads("ConvInteger")
@@ -225,5 +224,5 @@ def qlinear_conv(node: Node, context: Context) -> Operand:
     zero = context.known(7)
     if factor.size == 1:
         return _scaled(context, whole, factor, zero)
-    scaled = context.emit(Scale(), context.emit(Cast("f32"), whole), factor=context.constant(factor, "factor"))
+    scaled = context.emit(Scale(), context.cast(whole, "f32"), factor=context.constant(factor, "factor"))
     return context.emit(Quantize(1.0, int(zero.array().reshape(-1)[0]), 1, zero.type.dtype), scaled)  # pyright: ignore[reportArgumentType] - u8 or i8

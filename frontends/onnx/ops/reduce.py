@@ -8,10 +8,9 @@ import numpy as np
 
 from cnnir.ops import reduce
 from cnnir.ops.arithmetic import Mul, Sub
-from cnnir.ops.convert import Cast
 from cnnir.ops.logic import Equal, Where
 from cnnir.ops.piecewise import Abs
-from cnnir.ops.reduce import ArgMax, ArgMin, CumSum, Reduction, ReduceSum
+from cnnir.ops.reduce import ArgMax, ArgMin, CumSum, ReduceSum, Reduction
 from cnnir.ops.shape import Slice
 from cnnir.ops.smooth import primitive_op
 from cnnir.types import numpy_dtype
@@ -38,7 +37,7 @@ def reduction(node: Node, context: Context) -> Operand:
     op, data = _REDUCTIONS[node.op](tuple(axes or ()), bool(node.int("keepdims", 1))), node.data()
     dtype = context.type(data).dtype
     if dtype == "bool":
-        return context.emit(Cast("bool"), context.emit(op, context.emit(Cast("u8"), data)))
+        return context.cast(context.emit(op, context.cast(data, "u8")), "bool")
     if context.type(data).is_whole and op.floating:
         return _whole(context, op, data, dtype)
     return context.emit(op, data)
@@ -50,8 +49,8 @@ def _whole(context: Context, op: Reduction, data: Operand, dtype: str) -> Operan
         return context.emit(ReduceSum(op.axes, op.keepdims), context.emit(Abs(), data))
     if type(op) is reduce.ReduceSumSquare:
         return context.emit(ReduceSum(op.axes, op.keepdims), context.emit(Mul(), data, data))
-    wide = context.emit(op, context.emit(Cast("f64"), data))
-    return context.emit(Cast(dtype), wide)  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    wide = context.emit(op, context.cast(data, "f64"))
+    return context.cast(wide, dtype)
 
 
 def _of_one(node: Node, context: Context) -> Operand:
@@ -92,7 +91,7 @@ def hardmax(node: Node, context: Context) -> Operand:
         raise Unreadable("it is over several axes")
     place = context.emit(ArgMax(axis), node.data())
     every = np.arange(data.shape[axis], dtype=np.int64).reshape(-1, *(1,) * (data.rank - 1 - axis))
-    return context.emit(Cast(data.dtype), context.emit(Equal(), place, context.constant(every, "places")))  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    return context.cast(context.emit(Equal(), place, context.constant(every, "places")), data.dtype)
 
 
 @reads("Trilu")

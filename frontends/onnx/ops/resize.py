@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnir.ops.arithmetic import Add
-from cnnir.ops.convert import Cast
 from cnnir.ops.matmul import MatMul
 from cnnir.ops.rearrange import Gather
 from cnnir.ops.resize import Resize
@@ -62,10 +61,14 @@ def upsample(node: Node, context: Context) -> Operand:
 def resize(node: Node, context: Context) -> Operand:
     """Resize."""
     if node.version < 11:
-        return _resized(node, context, tuple(context.array(1).astype(float).tolist()), None, _How(node.text("mode", "nearest"), "asymmetric", "floor"))
+        return _resized(
+            node, context, tuple(context.array(1).astype(float).tolist()), None, _How(node.text("mode", "nearest"), "asymmetric", "floor")
+        )
     how = _How(
-        node.text("mode", "nearest"), node.text("coordinate_transformation_mode", "half_pixel"), node.text("nearest_mode", "round_prefer_floor"),
-        node.float("cubic_coeff_a", -0.75), bool(node.int("antialias")), bool(node.int("exclude_outside")), node.float("extrapolation_value"),
+        node.text("mode", "nearest"), node.text("coordinate_transformation_mode", "half_pixel"),
+        node.text("nearest_mode", "round_prefer_floor"),
+        node.float("cubic_coeff_a", -0.75), bool(node.int("antialias")), bool(node.int("exclude_outside")),
+        node.float("extrapolation_value"),
     )  # fmt: skip
     scales = tuple(context.array(2).astype(float).tolist()) if node.input(2) is not None else ()
     sizes = context.optional_integers(3)
@@ -87,13 +90,15 @@ def _resized(node: Node, context: Context, scales: tuple[float, ...], sizes: tup
             value = context.emit(Gather(tuple(_nearest(axis, how)), axis.number), value)
         return value
     if changed and not data.is_float:
-        value = context.emit(Cast("f32"), value)
+        value = context.cast(value, "f32")
     for axis in changed:
         value = _mixed(context, value, axis, how)
-    return value if data.is_float or not changed else context.emit(Cast(dtype), value)  # pyright: ignore[reportArgumentType] - one of our own dtypes
+    return value if data.is_float or not changed else context.cast(value, dtype)
 
 
-def _axes(node: Node, context: Context, data: TensorType, scales: tuple[float, ...], sizes: tuple[int, ...] | None, how: _How) -> list[_Axis]:
+def _axes(
+    node: Node, context: Context, data: TensorType, scales: tuple[float, ...], sizes: tuple[int, ...] | None, how: _How
+) -> list[_Axis]:
     named = node.ints("axes")
     places = [a % data.rank for a in named] if named else list(range(data.rank))
     given = scales if sizes is None else sizes

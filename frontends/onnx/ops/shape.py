@@ -9,7 +9,6 @@ import numpy as np
 
 from cnnir.ir.weights import Computed
 from cnnir.ops.arithmetic import Add, Modulo, Sub
-from cnnir.ops.convert import Cast
 from cnnir.ops.piecewise import Clip
 from cnnir.ops.rearrange import DepthToSpace, Expand, Gather, SpaceToDepth, Tile
 from cnnir.ops.shape import Reshape, Slice, Split, Squeeze, Transpose, Unsqueeze
@@ -38,7 +37,12 @@ def constant(node: Node, context: Context) -> Operand:
     tensor = node.tensor("value")
     if tensor is not None:
         return read(tensor, Place(None, {}), node.span, node.outputs[0])
-    forms = (("value_float", node.float, np.float32), ("value_int", node.int, np.int64), ("value_floats", node.floats, np.float32), ("value_ints", node.ints, np.int64))
+    forms = (
+        ("value_float", node.float, np.float32),
+        ("value_int", node.int, np.int64),
+        ("value_floats", node.floats, np.float32),
+        ("value_ints", node.ints, np.int64),
+    )
     for name, value, dtype in forms:
         if node.has(name):
             made = context.constant(np.asarray(value(name), dtype), "")
@@ -260,13 +264,13 @@ def cast(node: Node, context: Context) -> Operand:
         return value
     if target in FLOAT8_LARGEST and node.int("saturate", 1) and context.type(value).is_float:
         value = context.emit(Clip(-FLOAT8_LARGEST[target], FLOAT8_LARGEST[target]), value)
-    return context.emit(Cast(target), value)
+    return context.cast(value, target)
 
 
 def _narrow(context: Context, value: Operand, element: int) -> Operand:
     """The lowest bits of a whole number, in a byte."""
     dtype, least, most = NARROW[element]
     count = most - least + 1
-    whole = context.emit(Cast("i32"), value)
+    whole = context.cast(value, "i32")
     cut = context.emit(Modulo(float(count)), context.emit(Sub(float(least)), whole) if least else whole)
-    return context.narrowed(context.emit(Cast(dtype), context.emit(Add(float(least)), cut) if least else cut), element)
+    return context.narrowed(context.cast(context.emit(Add(float(least)), cut) if least else cut, dtype), element)
