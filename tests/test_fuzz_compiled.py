@@ -92,7 +92,7 @@ def is_exact(op: Op) -> bool:
     """Whether only comparisons, moves and correctly rounded steps make the result."""
     if isinstance(op, Elementwise):
         return all(node.primitive.rounding != "library" for node in _nodes(op.formula()))
-    return isinstance(op, Rearrangement | Concat | Constant) or (isinstance(op, Pooling) and op.reduce != "avg")
+    return isinstance(op, Rearrangement | Concat | Constant) or (isinstance(op, Pooling) and op.reduce in ("max", "min"))
 
 
 def drops_nan(op: Op) -> bool:
