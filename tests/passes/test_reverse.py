@@ -92,7 +92,9 @@ def test_what_is_refused_is_left_as_it_was() -> None:
         assert done.graph == graph and [layer.origin for layer in done.graph.layers()] == [layer.origin for layer in graph.layers()]
 
 
-@pytest.mark.parametrize(("pool", "behind"), [("maxpool(2)", "cast(bool)"), ("adaptive_maxpool(1)", "cast(bool)"), ("avgpool(2)", "cast(i32)")])
+@pytest.mark.parametrize(
+    ("pool", "behind"), [("maxpool(2)", "cast(bool)"), ("adaptive_maxpool(1)", "cast(bool)"), ("avgpool(2)", "cast(i32)")]
+)
 def test_what_the_pool_could_not_read_stays_behind_it(pool: str, behind: str) -> None:
     graph = cnnir.parse(f"network n(x: f32[1, 2, 4, 4]) {{ x -> {pool} -> {behind} }}")
     for done in (place(graph, "auto", price=InFront()), AbsorbPass().decide(graph)):
