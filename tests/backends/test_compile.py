@@ -87,6 +87,15 @@ def test_every_layer_is_in_exactly_one_kernel() -> None:
             assert sorted(computed) == sorted(layers)
 
 
+@pytest.mark.parametrize("pool", ["global_minpool", "global_avgpool", "conv(8, 8)", "maxpool(8)"])
+def test_what_rides_may_broadcast_and_more_may_ride_behind_it(pool: str) -> None:
+    """Found by a random network: the steps behind a broadcast one were computed over its first column."""
+    graph = cnnir.parse(f"network n(x: f32[1, 8, 8, 8]) {{ x -> {pool} -> add(x) -> relu -> mul(x) }}")
+    feeds = random_feeds(graph.inputs, graph.ranges, seed=1)
+    answer, wanted = cnnir.compile(graph, threads=1)(feeds)["output"], cnnir.evaluate(graph, feeds)["output"]
+    np.testing.assert_allclose(answer, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_wrong_feeds_are_refused() -> None:
     program = cnnir.compile(network("x: f32[1, 2, 4, 4]) { x -> relu }"), threads=1)
     good = np.zeros((1, 2, 4, 4), np.float32)
