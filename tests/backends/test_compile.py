@@ -205,12 +205,13 @@ def test_long_chains_of_smooth_layers_compile_in_time() -> None:
         ("x: f64[3]) { sub(x, x) }", [np.inf, -np.inf, 3.0]),
         ("x: f32[1, 1, 3]) { x -> lrn(5, alpha=1, beta=1e80) }", [0.5, 1.0, 2.0]),
         ("x: f16[1, 1, 3]) { x -> pad(1, value=1e80) }", [0.5, 1.0, 2.0]),
+        ("x: f32[3]) { x -> sign }", [np.nan, -0.0, -np.inf]),
         ("x: f32[3]) { x -> batchnorm -> bias -> prelu }", [-0.5, 1.0, 2.0]),
         ("x: f32[]) { x -> bias -> sigmoid -> mul(2) }", 0.5),
     ],
 )
 def test_what_random_networks_found(body: str, values: list[float]) -> None:
-    """Integers that no float32 holds, no sign at all, 0 / 0, 0 times an infinity, numbers beyond the dtype, vectors and numbers."""
+    """Integers that no float32 holds, no sign at all, 0 / 0, 0 times an infinity, no sign of no number, numbers beyond the dtype, vectors and numbers."""
     graph = network(body)
     feeds = {"x": np.asarray(values, graph.inputs["x"].numpy).reshape(graph.inputs["x"].shape)}
     got, expected = (run(feeds)["output"] for run in (cnnir.compile(graph, threads=1), lambda f: cnnir.evaluate(graph, f)))
