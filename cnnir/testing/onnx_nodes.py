@@ -154,7 +154,7 @@ def imported(case: Case, given: Sequence[Any]) -> tuple[Graph, dict[str, Array]]
             continue
         needs = {name for layer in graph.layers() for name in _needs(layer.op)} & feeds.keys()
         if needs <= fixed:
-            return graph, {name: feeds[name] for name in graph.inputs}
+            return graph, {name: feeds[name].astype(t.numpy, copy=False) for name, t in graph.inputs.items()}  # int4 lies in bytes
         fixed = fixed | needs
 
 
