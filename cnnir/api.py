@@ -42,18 +42,17 @@ def parse(text: str, name: str = "<string>", shapes: Shapes | None = None) -> Gr
 
 
 def load(path: str | Path, shapes: Shapes | None = None) -> Graph:
-    """Read a network from a file, by its suffix: `.cnn`; `shapes` as for `parse`.
+    """Read a network from a file, by its suffix: `.cnn` or `.onnx`; `shapes` as for `parse`.
 
-    Raises CnnirError: exit code 2 where there is no such file.
+    Raises CnnirError: exit code 2 where there is no such file, 3 where a package that reads it is missing.
     """
-    from cnnir.frontends import cnn
+    from cnnir.frontends import cnn, onnx
 
-    path = Path(path)
-    if path.suffix != ".cnn":
-        raise CnnirError(
-            Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help="networks are `.cnn` files"), 2
-        )
-    return cnn.load(path, shapes=shapes)
+    path, readers = Path(path), {".cnn": cnn.load, ".onnx": onnx.load}
+    if path.suffix not in readers:
+        help = f"networks are {' and '.join(f'`{suffix}`' for suffix in readers)} files"
+        raise CnnirError(Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help=help), 2)
+    return readers[path.suffix](path, shapes=shapes)
 
 
 def dumps(graph: Graph) -> str:
