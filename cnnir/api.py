@@ -41,14 +41,22 @@ def parse(text: str, name: str = "<string>", shapes: Shapes | None = None) -> Gr
     return cnn.parse(text, name, shapes=shapes)
 
 
-def load(path: str | Path, shapes: Shapes | None = None) -> Graph:
-    """Read a network from a file, by its suffix: `.cnn`; `shapes` as for `parse`.
+def load(model: Any, example_inputs: tuple[Any, ...] | None = None, *, shapes: Shapes | None = None) -> Graph:
+    """Read a network from a file, by its suffix: `.cnn`, `.pt2`; or from a PyTorch module on example inputs, or its exported program.
 
-    Raises CnnirError: exit code 2 where there is no such file.
+    `shapes` as for `parse`. Raises CnnirError: exit code 2 where there is no such file.
     """
     from cnnir.frontends import cnn
 
-    path = Path(path)
+    if not isinstance(model, str | Path):
+        from cnnir.frontends import torch as pytorch
+
+        return pytorch.load(model, example_inputs, shapes)
+    path = Path(model)
+    if path.suffix in (".pt2", ".pt", ".pth", ".ckpt"):
+        from cnnir.frontends import torch as pytorch
+
+        return pytorch.load_file(path, shapes)
     if path.suffix != ".cnn":
         raise CnnirError(
             Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help="networks are `.cnn` files"), 2
