@@ -128,6 +128,8 @@ _FILES = {
     "C0862": Code("PyTorch operations without a layer", "As errors: all operations of a program that have no place in a network. As a warning: those kept as opaque layers, which nothing moves past and which are not compiled."),
     "C0863": Code("a module that cannot be exported", "`torch.export` runs the module on example inputs and records what it does; what the module's own code raised is in the notes."),
     "C0864": Code("the package `torch` is missing", "Modules are exported, and made, by PyTorch: `pip install 'cnnir[torch]'`. `.pt2` files are read without it."),
+    "C0871": Code("not expressible in PyTorch", "No function of PyTorch has the layer's meaning, or a module cannot have a weight of that name."),
+    "C0872": Code("a network that is another one in training", "A layer with weights, or one that training treats otherwise, has traded places with a pool: right for the weights as they are, and only for these. `optimize(training=True)` moves what may be trained."),
     "C0865": Code("memory written through a view", "The program writes into part of a tensor and reads the whole under another name. `run_decompositions({})` writes it without."),
 }  # fmt: skip
 
