@@ -123,7 +123,7 @@ def load_model(path: str) -> Graph:
         missing = True
     if missing:
         raise CnnirError(Diagnostic("C0401", f"there is no file `{path}`"), exit_code=2)
-    return cnnir.load(path, _given_shapes())
+    return cnnir.load(path, shapes=_given_shapes())
 
 
 _SHAPES = "cnnir.shapes"
