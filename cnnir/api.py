@@ -42,16 +42,23 @@ def parse(text: str, name: str = "<string>", shapes: Shapes | None = None) -> Gr
 
 
 def load(path: str | Path, shapes: Shapes | None = None) -> Graph:
-    """Read a network from a file, by its suffix: `.cnn`; `shapes` as for `parse`.
+    """Read a network from a file, by its suffix: `.cnn` or `.prototxt`; `shapes` as for `parse`.
 
     Raises CnnirError: exit code 2 where there is no such file.
     """
     from cnnir.frontends import cnn
 
     path = Path(path)
+    if path.suffix == ".prototxt":
+        from cnnir.frontends import caffe
+
+        return caffe.load(path, shapes)
     if path.suffix != ".cnn":
         raise CnnirError(
-            Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help="networks are `.cnn` files"), 2
+            Diagnostic(
+                "C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help="networks are `.cnn` or `.prototxt` files"
+            ),
+            2,
         )
     return cnn.load(path, shapes=shapes)
 
