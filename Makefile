@@ -38,7 +38,7 @@ mutation: $(dev)  ## drop each side condition of each law in turn: an answer mus
 	@$(bin)/pytest -q -rp -k "without_the_condition or every_condition" tests/passes/test_refusals.py
 
 scale: $(dev)  ## networks of 1,000 to 100,000 layers: times, memory and exponents, against their caps
-	@$(bin)/pytest -q -s -m scale tests/test_scale.py
+	@$(bin)/pytest -q -s -m scale tests/test_scale.py tests/cli/test_bad_files.py
 
 sweep: $(dev)  ## every float32 input of every library function and smooth activation, kept for proofs to cite; half an hour
 	@$(bin)/pytest -q -m sweep tests/test_sweep_f32.py

@@ -24,8 +24,8 @@ from .laws.affine import Affine
 from .laws.down import Down
 from .laws.rule import LayerLaw, Pair, Proof, Refusal, RegionLaw
 from .laws.up import Up
-from .region import Region, regions_down_from
-from .rewrites import lift, sink, swap
+from .region import Region
+from .rewrites import lift, sink, sinkable, swap
 from .surroundings import Surroundings
 from .terms import Terms
 
@@ -36,7 +36,7 @@ def backwards(around: Surroundings, pool: Layer, terms: Terms, price: PriceModel
     Of a region's prefixes the largest one that may move does; if none may, the refusal is that of the smallest.
     """
     decision = None
-    for region in regions_down_from(around.graph, Value(pool.name), around.order):
+    for region in sinkable(around, pool):
         decision = _region(around, pool, region, terms, price) or decision
         if decision is not None and decision.verdict == "moved":
             return decision

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from cnnir.diagnostics import OpError
 from cnnir.ir.graph import Graph, Layer, Use, Value
 from cnnir.ops.base import Op
 from cnnir.ops.pooling import Pooling
+from cnnir.types import TensorType
 
-from .region import Region, entries
+from .region import Region, entries, regions_down_from
 from .site import PoolSite
 from .surroundings import Surroundings
 
@@ -27,6 +29,21 @@ def lift(around: Surroundings, site: PoolSite, pool: Pooling, law: str | None) -
     for name in site.region.names:
         graph.revise(name, made_by=law)
     around.exchanged([site.pool.name, *site.region.names])
+
+
+def sinkable(around: Surroundings, pool: Layer) -> list[Region]:
+    """Regions that read the pool alone and whose results it could pool, from the largest to the smallest: not truth values."""
+    graph, (data,) = around.graph, around.graph.data(pool.name)
+    regions = regions_down_from(graph, Value(pool.name), around.order)
+    return [region for region in regions if _pools(pool.op, replace(graph.type(data), dtype=graph.type(region.result).dtype))]
+
+
+def _pools(op: Op, data: TensorType) -> bool:
+    try:
+        op.infer([data])
+    except OpError:
+        return False
+    return True
 
 
 def sink(around: Surroundings, pool: Layer, region: Region, op: Pooling) -> PoolSite:

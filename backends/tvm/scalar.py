@@ -188,7 +188,19 @@ def converted(value: PrimExpr, to: str) -> PrimExpr:
     own, target = str(value.ty.dtype), str(numpy_dtype(to))
     if own == target:
         return value
-    return value != tirx.const(0, own) if to == "bool" else tirx.Cast(target, value)
+    if to == "bool":
+        return value != tirx.const(0, own)
+    return _whole(value, target) if own.startswith(("float", "bfloat")) and target.startswith(("int", "uint")) else tirx.Cast(target, value)
+
+
+def _whole(value: PrimExpr, target: str) -> PrimExpr:
+    """A float cut towards 0, within what an integer dtype holds; NaN is 0. The machine's own conversion leaves that open."""
+    wide = value if str(value.ty.dtype) in ("float32", "float64") else tirx.Cast("float32", value)
+    own, limits = str(wide.ty.dtype), np.iinfo(target)
+    least, beyond = tirx.const(float(limits.min) - 1, own), tirx.const(float(limits.max) + 1, own)
+    inside = tirx.Select(tirx.isnan(wide), tirx.const(0, target), tirx.Cast(target, wide))
+    kept = tirx.Select(wide >= beyond, tirx.const(limits.max, target), inside)
+    return tirx.Select(wide <= least, tirx.const(limits.min, target), kept)
 
 
 def reads(expr: Expr) -> int:

@@ -260,6 +260,9 @@ CASES: dict[str, Case] = {
         window(-1, -2, -3, -4),
         law="absorb",
     ),
+    "relu, places": Case(
+        "elements alone", "the places that `maxpool_with_places` gives are used", places_used, window(-3, -1, -2, -7), law="absorb"
+    ),
     "relu, a start": Case(
         "identity start",
         "starts from 3",
