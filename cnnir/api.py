@@ -42,19 +42,25 @@ def parse(text: str, name: str = "<string>", shapes: Shapes | None = None) -> Gr
 
 
 def load(model: Any, example_inputs: tuple[Any, ...] | None = None, *, shapes: Shapes | None = None) -> Graph:
-    """Read a network from a file, by its suffix: `.cnn`, `.onnx`, `.pt2`; or from a PyTorch module on example inputs, or its exported program.
+    """Read a network from a file, by its suffix, or from a PyTorch module on example inputs, or from its exported program.
 
-    `shapes` as for `parse`. Raises CnnirError: exit code 2 where there is no such file, 3 where a package that reads it is missing.
+    Suffixes are `.cnn`, `.onnx`, `.pt2`, `.prototxt` (with the `.caffemodel` beside it). `shapes` as for `parse`.
+    Raises CnnirError: exit code 2 where there is no such file, 3 where a package that reads it is missing.
     """
-    from cnnir.frontends import cnn, onnx
+    from cnnir.frontends import caffe, cnn, onnx
     from cnnir.frontends import torch as pytorch
 
     if not isinstance(model, str | Path):
         return pytorch.load(model, example_inputs, shapes)
     path = Path(model)
-    readers = {".cnn": cnn.load, ".onnx": onnx.load, **dict.fromkeys((".pt2", ".pt", ".pth", ".ckpt"), pytorch.load_file)}
+    readers = {
+        ".cnn": cnn.load,
+        ".onnx": onnx.load,
+        ".prototxt": caffe.load,
+        **dict.fromkeys((".pt2", ".pt", ".pth", ".ckpt"), pytorch.load_file),
+    }
     if path.suffix not in readers:
-        help = "networks are `.cnn`, `.onnx` and `.pt2` files"
+        help = "networks are `.cnn`, `.onnx`, `.pt2` and `.prototxt` files"
         raise CnnirError(Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help=help), 2)
     return readers[path.suffix](path, shapes=shapes)
 

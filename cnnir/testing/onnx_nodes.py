@@ -159,7 +159,8 @@ def imported(case: Case, given: Sequence[Any]) -> tuple[Graph, dict[str, Array]]
 
 
 def _needs(op: Any) -> Iterable[str]:
-    return dict(getattr(op, "payload", ())).get("needs", ())
+    payload: dict[str, Iterable[str]] = dict(getattr(op, "payload", ()))
+    return payload.get("needs", ())
 
 
 def _read(case: Case, feeds: Feeds, fixed: set[str]) -> Graph:
