@@ -41,25 +41,24 @@ def parse(text: str, name: str = "<string>", shapes: Shapes | None = None) -> Gr
     return cnn.parse(text, name, shapes=shapes)
 
 
-def load(path: str | Path, shapes: Shapes | None = None) -> Graph:
+def load(path: str | Path, shapes: Shapes | None = None, weights: str | Path | None = None) -> Graph:
     """Read a network from a file, by its suffix: `.cnn` or `.prototxt`; `shapes` as for `parse`.
 
-    Raises CnnirError: exit code 2 where there is no such file.
+    `weights` is the `.caffemodel` of a `.prototxt`, where it is not the one of its name beside it. Raises CnnirError: exit
+    code 2 where there is no such file.
     """
-    from cnnir.frontends import cnn
-
     path = Path(path)
     if path.suffix == ".prototxt":
         from cnnir.frontends import caffe
 
-        return caffe.load(path, shapes)
+        return caffe.load(path, shapes, weights)
+    if weights is not None:
+        raise CnnirError(Diagnostic("C0509", f"`{path}` takes no weights from another file: only a `.prototxt` does"), 2)
     if path.suffix != ".cnn":
-        raise CnnirError(
-            Diagnostic(
-                "C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help="networks are `.cnn` or `.prototxt` files"
-            ),
-            2,
-        )
+        known = "networks are `.cnn` or `.prototxt` files"
+        raise CnnirError(Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help=known), 2)
+    from cnnir.frontends import cnn
+
     return cnn.load(path, shapes=shapes)
 
 
