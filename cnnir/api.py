@@ -41,11 +41,18 @@ def parse(text: str, name: str = "<string>", shapes: Shapes | None = None) -> Gr
     return cnn.parse(text, name, shapes=shapes)
 
 
-def load(model: Any, example_inputs: tuple[Any, ...] | None = None, *, shapes: Shapes | None = None) -> Graph:
+def load(
+    model: Any,
+    example_inputs: tuple[Any, ...] | None = None,
+    *,
+    shapes: Shapes | None = None,
+    weights: str | Path | None = None,
+) -> Graph:
     """Read a network from a file, by its suffix, or from a PyTorch module on example inputs, or from its exported program.
 
-    Suffixes are `.cnn`, `.onnx`, `.pt2`, `.prototxt` (with the `.caffemodel` beside it). `shapes` as for `parse`.
-    Raises CnnirError: exit code 2 where there is no such file, 3 where a package that reads it is missing.
+    Suffixes are `.cnn`, `.onnx`, `.pt2` and `.prototxt`; `weights` is the `.caffemodel` of the last, where it is not the one
+    of its name beside it. `shapes` as for `parse`. Raises CnnirError: exit code 2 where there is no such file, 3 where a
+    package that reads it is missing.
     """
     from cnnir.frontends import caffe, cnn, onnx
     from cnnir.frontends import torch as pytorch
@@ -53,12 +60,11 @@ def load(model: Any, example_inputs: tuple[Any, ...] | None = None, *, shapes: S
     if not isinstance(model, str | Path):
         return pytorch.load(model, example_inputs, shapes)
     path = Path(model)
-    readers = {
-        ".cnn": cnn.load,
-        ".onnx": onnx.load,
-        ".prototxt": caffe.load,
-        **dict.fromkeys((".pt2", ".pt", ".pth", ".ckpt"), pytorch.load_file),
-    }
+    if path.suffix == ".prototxt":
+        return caffe.load(path, shapes, weights)
+    if weights is not None:
+        raise CnnirError(Diagnostic("C0509", f"`{path}` takes no weights from another file: only a `.prototxt` does"), 2)
+    readers = {".cnn": cnn.load, ".onnx": onnx.load, **dict.fromkeys((".pt2", ".pt", ".pth", ".ckpt"), pytorch.load_file)}
     if path.suffix not in readers:
         help = "networks are `.cnn`, `.onnx`, `.pt2` and `.prototxt` files"
         raise CnnirError(Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help=help), 2)

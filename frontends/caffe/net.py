@@ -49,10 +49,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Net:
-    """A network as written."""
+    """A network as written; `absent` are tops of layers that belong to another phase, level or stage."""
 
     name: str
     layers: tuple[Layer, ...]
+    absent: tuple[Blob, ...] = ()
 
 
 def read_net(root: Record) -> Net:
@@ -63,8 +64,10 @@ def read_net(root: Record) -> Net:
     if current and older:
         span = older[0].span()
         raise refuse("C0842", "a network has either `layer` or the older `layers`, not both", Span(span.source, span.start, span.start + 1))
-    layers = [_layer(record, bool(older)) for record in current or older if included(record, state)]
-    return Net(root.text("name"), (*_inputs(root), *layers))
+    written = [(record, included(record, state)) for record in current or older]
+    layers = [_layer(record, bool(older)) for record, present in written if present]
+    absent = [blob for record, present in written if not present for blob in _blobs(record, "top")]
+    return Net(root.text("name"), (*_inputs(root), *layers), tuple(absent))
 
 
 def _layer(record: Record, older: bool) -> Layer:

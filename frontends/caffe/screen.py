@@ -16,7 +16,7 @@ MAX_NESTING = 100
 MAX_TOKEN = 1_000
 
 _TOKEN = re.compile(
-    r"""(?P<blank>[ \t\r\n\f\v]+|\#[^\n]*)|(?P<word>[A-Za-z_][A-Za-z_0-9]*)|(?P<number>\.?[0-9][0-9A-Za-z.]*([eE][+-][0-9]+)?)"""
+    r"""(?P<blank>[ \t\r\n\f\v]+|\#[^\n]*)|(?P<word>[A-Za-z_][A-Za-z_0-9]*)|(?P<number>\.?[0-9](?:[eE][+-]|[0-9A-Za-z.])*)"""
     r"""|(?P<open>[{<\[])|(?P<close>[}>\]])|(?P<string>"(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])*')|(?P<sign>[-:,;])"""
 )
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[fF]?)")

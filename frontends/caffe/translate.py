@@ -41,7 +41,7 @@ def translate(net: Net, name: str, shapes: Shapes, model: Model | None) -> Graph
     _refuse_unknown(kept)
     _refuse_shapes(kept, shapes)
     dropped = [layer for layer in net.layers if is_dropped(layer)]
-    graph = Translator(net.name or name, wire(kept), shapes, model).graph()
+    graph = Translator(net.name or name, wire(kept, net.absent), shapes, model).graph()
     if dropped:
         _say_dropped(dropped, graph)
     return graph
@@ -149,6 +149,7 @@ def _refuse_unknown(layers: Sequence[Layer]) -> None:
     count = Counter(layer.type for layer in strange)
     first = dict.fromkeys({layer.type: layer for layer in reversed(strange)}.values())
     shown = [*first, *islice((layer for layer in strange if layer not in first), MAX_LABELS)][:MAX_LABELS]
+    shown.sort(key=lambda layer: layer.span.start)
     labels = tuple(Label(layer.record.span("type"), "" if layer in first else "and here") for layer in shown)
     listing = ", ".join(f"{kind} ({number})" if number > 1 else kind for kind, number in list(count.items())[:MAX_LABELS])
     more = (f"{len(strange) - len(shown)} more layers of these types",) if len(strange) > len(shown) else ()
