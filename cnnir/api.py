@@ -42,26 +42,22 @@ def parse(text: str, name: str = "<string>", shapes: Shapes | None = None) -> Gr
 
 
 def load(model: Any, example_inputs: tuple[Any, ...] | None = None, *, shapes: Shapes | None = None) -> Graph:
-    """Read a network from a file, by its suffix: `.cnn`, `.pt2`; or from a PyTorch module on example inputs, or its exported program.
+    """Read a network from a file, by its suffix: `.cnn`, `.onnx` or `.pt2`; or from a PyTorch module on example inputs, or its
+    exported program. `shapes` as for `parse`.
 
-    `shapes` as for `parse`. Raises CnnirError: exit code 2 where there is no such file.
+    Raises CnnirError: exit code 2 where there is no such file, 3 where a package that reads it is missing.
     """
-    from cnnir.frontends import cnn
+    from cnnir.frontends import cnn, onnx, torch
 
     if not isinstance(model, str | Path):
-        from cnnir.frontends import torch as pytorch
-
-        return pytorch.load(model, example_inputs, shapes)
-    path = Path(model)
-    if path.suffix in (".pt2", ".pt", ".pth", ".ckpt"):
-        from cnnir.frontends import torch as pytorch
-
-        return pytorch.load_file(path, shapes)
-    if path.suffix != ".cnn":
-        raise CnnirError(
-            Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help="networks are `.cnn` files"), 2
-        )
-    return cnn.load(path, shapes=shapes)
+        return torch.load(model, example_inputs, shapes)
+    readers = {".cnn": cnn.load, ".onnx": onnx.load, ".pt2": torch.load_file}
+    path, pickles = Path(model), dict.fromkeys(torch.PICKLED, torch.load_file)
+    if path.suffix not in {**readers, **pickles}:
+        *most, last = (f"`{suffix}`" for suffix in readers)
+        help = f"networks are {', '.join(most)} and {last} files"
+        raise CnnirError(Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help=help), 2)
+    return {**readers, **pickles}[path.suffix](path, shapes=shapes)
 
 
 def dumps(graph: Graph) -> str:

@@ -110,7 +110,39 @@ class Held:
         return self.values
 
 
-WeightSource = Seeded | Stored | Held
+@dataclass(frozen=True)
+class Mapped:
+    """Bytes of a file, little-endian and in C order, memory-mapped when read."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def array(self) -> Array:
+        """Map the array; copied where its place in the file is none that numbers may begin at."""
+        if not math.prod(self.shape):
+            return np.zeros(self.shape, self.dtype)
+        raw = np.memmap(self.path, np.uint8, "r", self.offset, (math.prod(self.shape) * self.dtype.itemsize,))
+        if self.offset % self.dtype.alignment:
+            return np.frombuffer(raw.tobytes(), self.dtype).reshape(self.shape)
+        return raw.view(np.ndarray).view(self.dtype).reshape(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """An array that is made of others when it is asked for."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    make: Callable[[], Array]
+
+    def array(self) -> Array:
+        """Make it."""
+        return self.make()
+
+
+WeightSource = Seeded | Stored | Held | Mapped | Computed
 
 
 class Weights:
