@@ -18,9 +18,7 @@ def node(operator: str, inputs: str, outputs: str, **attributes: Any) -> NodePro
     return helper.make_node(operator, *named, **attributes)
 
 
-def model(
-    *nodes: NodeProto, inputs: Sequence[Any] = (X,), outputs: Sequence[str] = ("y",), opset: int = 17, **weights: Any
-) -> ModelProto:
+def model(*nodes: NodeProto, inputs: Sequence[Any] = (X,), outputs: Sequence[str] = ("y",), opset: int = 17, **weights: Any) -> ModelProto:
     """A model of these nodes; `weights` are arrays, or tensors as they are."""
     tensors = [w if isinstance(w, TensorProto) else numpy_helper.from_array(np.asarray(w), name) for name, w in weights.items()]
     results = [helper.make_empty_tensor_value_info(name) for name in outputs]
