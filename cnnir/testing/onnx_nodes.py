@@ -161,7 +161,8 @@ def imported(case: Case, given: Sequence[Any]) -> tuple[Graph, dict[str, Array]]
 
 
 def _needs(op: Any) -> Iterable[str]:
-    return dict(getattr(op, "payload", ())).get("needs", ())
+    payload: Mapping[str, Any] = dict(getattr(op, "payload", ()))
+    return payload.get("needs", ())
 
 
 def _read(case: Case, feeds: Feeds, fixed: set[str]) -> Graph:
