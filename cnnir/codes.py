@@ -156,5 +156,27 @@ _ONNX = {
     "C0812": Code("an element type that has no place here", "Strings, complex numbers, sequences, sparse tensors and some 8-bit floats.", _model("y = Identity(x)", type="string[1, 3]", result="string[1, 3]"), _model("y = Identity(x)"), "onnx"),
 }  # fmt: skip
 
-CODES: Mapping[str, Code] = {**_SYNTAX, **_OPS, **_GRAPH, **_FILES, **_ONNX}
-"""Code -> what it means. The first digits say where: 1 syntax, 2 ops and types, 3 graph, 4 to 7 files, targets, runs, export, 8 ONNX models."""
+_TORCH = {
+    "C0860": Code("not a PyTorch exported program", "A `.pt2` file is a ZIP archive that `torch.export.save` wrote with PyTorch 2.8 or later; this one is truncated, damaged, or something else."),
+    "C0861": Code("a pickle is not opened", "`.pt` and `.pth` files, and what a `.pt2` archive may carry besides raw tensors, are pickles: programs that run when they are read. Load such a file where you trust it, and save it with `torch.export.save`."),
+    "C0862": Code("PyTorch operations without a layer", "As errors: all operations of a program that have no place in a network. As a warning: those kept as opaque layers, which nothing moves past and which are not compiled."),
+    "C0863": Code("a module that cannot be exported", "`torch.export` runs the module on example inputs and records what it does; what the module's own code raised is in the notes."),
+    "C0864": Code("the package `torch` is missing", "Modules are exported, and made, by PyTorch: `pip install 'cnnir[torch]'`. `.pt2` files are read without it."),
+    "C0865": Code("memory written through a view", "The program writes into part of a tensor and reads the whole under another name. `run_decompositions({})` writes it without."),
+    "C0871": Code("not expressible in PyTorch", "No function of PyTorch has the layer's meaning, or a module cannot have a weight of that name."),
+    "C0872": Code("a network that is another one in training", "A layer with weights, or one that training treats otherwise, has traded places with a pool: right for the weights as they are, and only for these. `optimize(training=True)` moves what may be trained."),
+}  # fmt: skip
+
+_CAFFE = {
+    "C0841": Code("a field that Caffe does not have", "Messages of a prototxt have the fields of `caffe.proto`, spelt as there."),
+    "C0842": Code("a field that is not as Caffe has it", "A number stands where a text is needed, a field is given twice or as often as does not fit, or one is missing."),
+    "C0843": Code("layers of types that are not known", "Layers of Caffe's forks, and those of no meaning to a network of fixed shapes, have no place here; all of them are listed."),
+    "C0844": Code("a form of a layer that is not supported", "The layer is known, and what it is asked to do has no equal here."),
+    "C0845": Code("not a .caffemodel", "The file is cut short, damaged, or something else: no message of protobuf with layers in it."),
+    "C0846": Code("a weight that is not a number", "A weight is NaN, infinite or beyond float32, or a variance is negative."),
+    "C0847": Code("weights are drawn at random", "A prototxt has no weights; they come from the `.caffemodel` of its name beside it."),
+    "C0848": Code("layers that are left out", "Losses, accuracies and what silences a blob answer nothing at inference."),
+}  # fmt: skip
+
+CODES: Mapping[str, Code] = {**_SYNTAX, **_OPS, **_GRAPH, **_FILES, **_ONNX, **_TORCH, **_CAFFE}
+"""Code -> what it means. The first digits say where: 1 syntax, 2 ops and types, 3 graph, 4 to 7 files, targets, runs, export, 8 models of other frameworks."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -84,11 +84,16 @@ class Stored:
             return np.frombuffer(file.read(end - begin), np.uint8)
 
 
+Kind = Literal["parameter", "buffer", "constant"]
+"""What training makes of a weight: it changes parameters, updates buffers, and knows constants only by what they do."""
+
+
 @dataclass(frozen=True, eq=False)
 class Held:
     """An array that is already in memory."""
 
     values: Array
+    kind: Kind = "parameter"
 
     @property
     def shape(self) -> tuple[int, ...]:
