@@ -41,23 +41,33 @@ def parse(text: str, name: str = "<string>", shapes: Shapes | None = None) -> Gr
     return cnn.parse(text, name, shapes=shapes)
 
 
-def load(model: Any, example_inputs: tuple[Any, ...] | None = None, *, shapes: Shapes | None = None) -> Graph:
-    """Read a network from a file, by its suffix: `.cnn`, `.onnx` or `.pt2`; or from a PyTorch module on example inputs, or its
-    exported program. `shapes` as for `parse`.
+def load(
+    model: Any,
+    example_inputs: tuple[Any, ...] | None = None,
+    *,
+    shapes: Shapes | None = None,
+    weights: str | Path | None = None,
+) -> Graph:
+    """Read a network from a file, by its suffix, or from a PyTorch module on example inputs, or from its exported program.
 
-    Raises CnnirError: exit code 2 where there is no such file, 3 where a package that reads it is missing.
+    Suffixes are `.cnn`, `.onnx`, `.pt2` and `.prototxt`; `weights` is the `.caffemodel` of the last, where it is not the one
+    of its name beside it. `shapes` as for `parse`. Raises CnnirError: exit code 2 where there is no such file, 3 where a
+    package that reads it is missing.
     """
-    from cnnir.frontends import cnn, onnx, torch
+    from cnnir.frontends import caffe, cnn, onnx, torch
 
     if not isinstance(model, str | Path):
         return torch.load(model, example_inputs, shapes)
-    readers = {".cnn": cnn.load, ".onnx": onnx.load, ".pt2": torch.load_file}
-    path, pickles = Path(model), dict.fromkeys(torch.PICKLED, torch.load_file)
-    if path.suffix not in {**readers, **pickles}:
-        *most, last = (f"`{suffix}`" for suffix in readers)
-        help = f"networks are {', '.join(most)} and {last} files"
+    path = Path(model)
+    if path.suffix == ".prototxt":
+        return caffe.load(path, shapes, weights)
+    if weights is not None:
+        raise CnnirError(Diagnostic("C0509", f"`{path}` takes no weights from another file: only a `.prototxt` does"), 2)
+    readers = {".cnn": cnn.load, ".onnx": onnx.load, **dict.fromkeys((".pt2", *torch.PICKLED), torch.load_file)}
+    if path.suffix not in readers:
+        help = "networks are `.cnn`, `.onnx`, `.pt2` and `.prototxt` files"
         raise CnnirError(Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help=help), 2)
-    return {**readers, **pickles}[path.suffix](path, shapes=shapes)
+    return readers[path.suffix](path, shapes=shapes)
 
 
 def dumps(graph: Graph) -> str:

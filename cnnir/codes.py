@@ -167,5 +167,16 @@ _TORCH = {
     "C0872": Code("a network that is another one in training", "A layer with weights, or one that training treats otherwise, has traded places with a pool: right for the weights as they are, and only for these. `optimize(training=True)` moves what may be trained."),
 }  # fmt: skip
 
-CODES: Mapping[str, Code] = {**_SYNTAX, **_OPS, **_GRAPH, **_FILES, **_ONNX, **_TORCH}
+_CAFFE = {
+    "C0841": Code("a field that Caffe does not have", "Messages of a prototxt have the fields of `caffe.proto`, spelt as there."),
+    "C0842": Code("a field that is not as Caffe has it", "A number stands where a text is needed, a field is given twice or as often as does not fit, or one is missing."),
+    "C0843": Code("layers of types that are not known", "Layers of Caffe's forks, and those of no meaning to a network of fixed shapes, have no place here; all of them are listed."),
+    "C0844": Code("a form of a layer that is not supported", "The layer is known, and what it is asked to do has no equal here."),
+    "C0845": Code("not a .caffemodel", "The file is cut short, damaged, or something else: no message of protobuf with layers in it."),
+    "C0846": Code("a weight that is not a number", "A weight is NaN, infinite or beyond float32, or a variance is negative."),
+    "C0847": Code("weights are drawn at random", "A prototxt has no weights; they come from the `.caffemodel` of its name beside it."),
+    "C0848": Code("layers that are left out", "Losses, accuracies and what silences a blob answer nothing at inference."),
+}  # fmt: skip
+
+CODES: Mapping[str, Code] = {**_SYNTAX, **_OPS, **_GRAPH, **_FILES, **_ONNX, **_TORCH, **_CAFFE}
 """Code -> what it means. The first digits say where: 1 syntax, 2 ops and types, 3 graph, 4 to 7 files, targets, runs, export, 8 models of other frameworks."""

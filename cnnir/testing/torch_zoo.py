@@ -35,7 +35,7 @@ def _tried(name: str) -> int:
 
     torch.manual_seed(0)
     module = _settled(_model(name))
-    image = torch.randn(1, module.in_channels, *module.in_size)
+    image = torch.randn(1, 3, *module.in_size)
     began = time.perf_counter()
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -77,7 +77,7 @@ def _settled(module: Any) -> Any:
         for part in module.modules():
             if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):  # pyright: ignore[reportPrivateUsage] - all ranks have it in common
                 part.momentum = 1.0
-        module.train()(torch.randn(4, module.in_channels, *module.in_size))
+        module.train()(torch.randn(4, 3, *module.in_size))
     return module.eval()
 
 
