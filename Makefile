@@ -51,7 +51,7 @@ lint: $(dev)
 	@$(bin)/ruff check -q --output-format concise . && $(bin)/ruff format -q --check .
 
 # Links laid out as installed, because pyright cannot follow setuptools' package-dir. Files, not folders: it walks no linked
-# folder. And TVM as Any: its annotations are documentation (`*loops: list[LoopRV]`, an Expr without `+`), not types.
+# folder. PyTorch as Any, since few have it; and TVM as Any: its annotations are documentation (`*loops: list[LoopRV]`, an Expr without `+`), not types.
 types: $(dev)
 	@echo "== pyright"
 	@rm -rf .typecheck
@@ -63,6 +63,9 @@ types: $(dev)
 	@for module in . ir relax runtime s_tir s_tir/dlight s_tir/schedule target target/codegen te tirx topi; do \
 	    mkdir -p .typecheck/tvm/$$module && \
 	    printf 'from typing import Any\ndef __getattr__(name: str) -> Any: ...\n' > .typecheck/tvm/$$module/__init__.pyi || exit 1; done
+	@for module in . export fx nn nn/functional; do \
+	    mkdir -p .typecheck/torch/$$module && \
+	    printf 'from typing import Any\ndef __getattr__(name: str) -> Any: ...\n' > .typecheck/torch/$$module/__init__.pyi || exit 1; done
 	@cp pyproject.toml .typecheck/
 	@$(bin)/basedpyright -p .typecheck --pythonpath $(bin)/python
 

@@ -123,7 +123,7 @@ def load_model(path: str) -> Graph:
         missing = True
     if missing:
         raise CnnirError(Diagnostic("C0401", f"there is no file `{path}`"), exit_code=2)
-    return cnnir.load(path, _given_shapes(), _given_weights())
+    return cnnir.load(path, shapes=_given_shapes(), weights=_given_weights())
 
 
 _SHAPES, _WEIGHTS = "cnnir.shapes", "cnnir.weights"

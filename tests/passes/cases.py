@@ -231,6 +231,14 @@ CASES: dict[str, Case] = {
     "1 x 1, rounding": Case(
         "exact enough", "class U", lambda: pointwise(Conv(4, (1, 1)), AVERAGE), image(1, -2, 3, 0.5, -1), law="pointwise"
     ),
+    "1 x 1, an infinite weight": Case(
+        "finite weights",
+        "is not finite",
+        lambda: chain(Conv(4, (1, 1)), AVERAGE, shape=(1, 4, 4, 4), weights={"weight": np.full((), np.inf)}),
+        image(-1, 9, 9, 9, 9),
+        law="pointwise",
+        terms=ULP,
+    ),
     "max, then min": Case(
         "alike", "not `maxpool` and `minpool`", lambda: pooled_twice(MinPool((2, 2), (2, 2))), image(1, -2, 3, 0.5, -1), law="cascade"
     ),
