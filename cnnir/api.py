@@ -54,17 +54,16 @@ def load(
     of its name beside it. `shapes` as for `parse`. Raises CnnirError: exit code 2 where there is no such file, 3 where a
     package that reads it is missing.
     """
-    from cnnir.frontends import caffe, cnn, onnx
-    from cnnir.frontends import torch as pytorch
+    from cnnir.frontends import caffe, cnn, onnx, torch
 
     if not isinstance(model, str | Path):
-        return pytorch.load(model, example_inputs, shapes)
+        return torch.load(model, example_inputs, shapes)
     path = Path(model)
     if path.suffix == ".prototxt":
         return caffe.load(path, shapes, weights)
     if weights is not None:
         raise CnnirError(Diagnostic("C0509", f"`{path}` takes no weights from another file: only a `.prototxt` does"), 2)
-    readers = {".cnn": cnn.load, ".onnx": onnx.load, **dict.fromkeys((".pt2", ".pt", ".pth", ".ckpt"), pytorch.load_file)}
+    readers = {".cnn": cnn.load, ".onnx": onnx.load, **dict.fromkeys((".pt2", *torch.PICKLED), torch.load_file)}
     if path.suffix not in readers:
         help = "networks are `.cnn`, `.onnx`, `.pt2` and `.prototxt` files"
         raise CnnirError(Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help=help), 2)

@@ -6,6 +6,8 @@ value of an input, that input is put into the model as an initializer, and the m
 
 from __future__ import annotations
 
+import re
+import sys
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -159,7 +161,7 @@ def imported(case: Case, given: Sequence[Any]) -> tuple[Graph, dict[str, Array]]
 
 
 def _needs(op: Any) -> Iterable[str]:
-    payload: dict[str, Iterable[str]] = dict(getattr(op, "payload", ()))
+    payload: Mapping[str, Any] = dict(getattr(op, "payload", ()))
     return payload.get("needs", ())
 
 
@@ -196,26 +198,27 @@ def placed(place: Any) -> Run:
     return run
 
 
-def main() -> None:
-    """Print the table."""
+def table() -> str:
+    """What became of every test, operator by operator, as Markdown."""
     results: dict[str, list[Outcome]] = defaultdict(list)
     for case in cases():
         results[case.op].append(judged(case, reference))
-    print(_HEAD.format(passed=sum(o.verdict == "passed" for all in results.values() for o in all), total=len(cases())))
+    passed = sum(o.verdict == "passed" for found in results.values() for o in found)
     family = {op: name for name, ops in FAMILIES.items() for op in ops}
-    print("| operator | family | passed | the others |\n|---|---|---|---|")
-    for op in sorted(results):
-        others = Counter((o.verdict, _short(o)) for o in results[op] if o.verdict != "passed")
-        listing = "; ".join(f"{count} {verdict}: {why}" for (verdict, why), count in sorted(others.items(), key=lambda each: -each[1])[:3])
-        passed = sum(o.verdict == "passed" for o in results[op])
-        print(f"| {op} | {family.get(op, '')} | {passed} of {len(results[op])} | {listing} |")
+    rows = [_row(op, family.get(op, ""), results[op]) for op in sorted(results)]
+    head = ["| operator | family | passed | the others |", "|---|---|---|---|"]
+    return "\n".join([_HEAD.format(passed=passed, total=len(cases())), *head, *rows, ""])
+
+
+def _row(op: str, family: str, found: Sequence[Outcome]) -> str:
+    others = Counter((o.verdict, _short(o)) for o in found if o.verdict != "passed").most_common(3)
+    listing = "; ".join(f"{count} {verdict}: {why}" for (verdict, why), count in others)
+    return f"| {op} | {family} | {sum(o.verdict == 'passed' for o in found)} of {len(found)} | {listing} |"
 
 
 def _short(outcome: Outcome) -> str:
     text = outcome.why.replace("|", "/")
     if outcome.codes:
-        import re
-
         return f"{outcome.codes[0]}, {re.sub(r'`[^`]*`', '`...`', text)[:90]}"
     return text[:110]
 
@@ -235,4 +238,4 @@ Of the operators with a family every test passes, but for those whose element ty
 """
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.write(table())

@@ -7,7 +7,8 @@ import math
 import mmap
 import stat
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,25 +32,32 @@ SCALAR_TYPES: Mapping[int, str] = {
 """PyTorch's number of an element type -> ours."""
 
 
+@contextmanager
+def opened(path: Path) -> Generator[Archive, None, None]:
+    """The archive in a file, closed afterwards; raises CnnirError where there is none. Its tensors stay mapped."""
+    with _open(path) as file:
+        yield Archive(path, file)
+
+
 class Archive:
     """The files of one archive, by their paths below its top folder. Raises CnnirError where it is none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.name = str(path)
-        self._file = _open(path)
+        self._file = file
         try:
-            self._zip = zipfile.ZipFile(self._file)
+            self._zip = zipfile.ZipFile(file)
             entries = self._zip.infolist()
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
-            raise self._no_archive(path, str(error)) from None
+            raise self._no_archive(str(error)) from None
         if len(entries) > MOST_FILES:
             raise malformed(self.name, f"it holds {len(entries):,} files")
         self._entries = {entry.filename.partition("/")[2]: entry for entry in entries}
         self._bytes: mmap.mmap | None = None
 
-    def _no_archive(self, path: Path, reason: str) -> CnnirError:
-        with path.open("rb") as file:
-            start = file.read(2)
+    def _no_archive(self, reason: str) -> CnnirError:
+        self._file.seek(0)
+        start = self._file.read(2)
         if start[:1] == b"\x80":
             return pickled(self.name, "is a pickle, not an exported program")
         return malformed(self.name, "it is empty" if not start else f"it is no ZIP archive ({reason})")

@@ -56,7 +56,7 @@ def read(exported: Any, name: str) -> Program:
     last = next(node for node in nodes.values() if node.op == "output")
     specs = exported.graph_signature.output_specs
     outputs = [_argument(a) for a, spec in zip(last.args[0], specs, strict=True) if spec.kind.name == "USER_OUTPUT"]
-    return Program(name, inputs, tensors, calls, outputs, state)
+    return Program(name, name, inputs, tensors, calls, outputs, state)
 
 
 def _state(exported: Any) -> dict[str, WeightSource]:

@@ -50,7 +50,7 @@ class _Importer:
         self.problems: list[Diagnostic] = []
         self.opaque: dict[str, str] = {}
         self._bind_inputs(shapes)
-        for call, origin in zip(program.calls, origins(program.name, program.calls), strict=True):
+        for call, origin in zip(program.calls, origins(program.source, program.calls), strict=True):
             self._read(call, origin)
         if self.problems:
             raise CnnirError(self.problems)

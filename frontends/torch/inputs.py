@@ -15,13 +15,13 @@ def input_types(program: Program, shapes: Mapping[str, Sequence[int]]) -> list[t
     names = [result.name for result in program.inputs]
     for name in shapes:
         if name not in names:
-            raise CnnirError(Diagnostic("C0223", f"`{program.name}` has no input `{name}`", help=f"its inputs are {', '.join(names)}"), 2)
+            raise CnnirError(Diagnostic("C0223", f"`{program.source}` has no input `{name}`", help=f"its inputs are {', '.join(names)}"), 2)
     symbols: dict[str, int] = {}
     found: list[tuple[Result, TensorType]] = []
     for result in program.inputs:
         hint = result.hint
         if hint is None or hint.dtype not in DTYPES:
-            raise CnnirError(Diagnostic("C0862", f"input `{result.name}` of `{program.name}` is no tensor that a network can take"))
+            raise CnnirError(Diagnostic("C0862", f"input `{result.name}` of `{program.source}` is no tensor that a network can take"))
         found.append((result, TensorType(hint.dtype, _shape(result.name, hint, shapes.get(result.name), symbols))))
     return found
 

@@ -78,6 +78,8 @@ class Program:
     """A whole program. `tensors` are the parameters, buffers and constants by the names that calls know them under."""
 
     name: str
+    source: str
+    """What diagnostics call it: its file, or its class."""
     inputs: Sequence[Result]
     tensors: Mapping[str, Tensor]
     calls: Sequence[Call]

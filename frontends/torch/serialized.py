@@ -12,7 +12,7 @@ from typing import Any
 
 from cnnir.ir.weights import Held, WeightSource
 
-from .archive import SCALAR_TYPES, Archive
+from .archive import SCALAR_TYPES, Archive, opened
 from .listing import own_line
 from .problems import malformed, pickled
 from .program import Argument, Call, Hint, Program, Ref, Result, Tensor, Where
@@ -24,7 +24,11 @@ _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIte
 
 def read(path: Path) -> Program:
     """The program in a `.pt2` file; raises CnnirError for anything else."""
-    archive = Archive(path)
+    with opened(path) as archive:
+        return _read(path, archive)
+
+
+def _read(path: Path, archive: Archive) -> Program:
     if "serialized_exported_program.json" in archive or "serialized_state_dict.pt" in archive:
         raise pickled(archive.name, "was saved by a PyTorch before 2.8, which pickled the weights")
     if "data.pkl" in archive:
@@ -34,7 +38,7 @@ def read(path: Path) -> Program:
         version = document["schema_version"]["major"]
         if version != MAJOR:
             raise malformed(archive.name, f"its schema is version {version}, and {MAJOR} is read here")
-        return _program(path.stem, document["graph_module"], _stored(archive))
+        return _program(path, document["graph_module"], _stored(archive))
     except _DAMAGED as error:
         raise malformed(archive.name, f"its description is damaged ({type(error).__name__}: {error})") from None
 
@@ -57,7 +61,7 @@ def _stored(archive: Archive) -> dict[str, WeightSource]:
     return found
 
 
-def _program(name: str, module: Mapping[str, Any], stored: Mapping[str, WeightSource]) -> Program:
+def _program(path: Path, module: Mapping[str, Any], stored: Mapping[str, WeightSource]) -> Program:
     graph, signature = module["graph"], module["signature"]
     hints = {key: _hint(meta) for key, meta in graph["tensor_values"].items()}
     inputs: list[Result] = []
@@ -72,10 +76,10 @@ def _program(name: str, module: Mapping[str, Any], stored: Mapping[str, WeightSo
             key = content[_KEYS[kind]]
             tensors[content["arg"]["name"]] = Tensor(key, stored[key])
         elif kind != "constant_input":
-            raise pickled(name, f"needs an object that is no tensor (`{kind}`)")
+            raise pickled(str(path), f"needs an object that is no tensor (`{kind}`)")
     calls = [_call(node, hints) for node in graph["nodes"]]
     outputs = [_argument(spec["user_output"]["arg"]) for spec in signature["output_specs"] if "user_output" in spec]
-    return Program(name, inputs, tensors, calls, outputs, stored)
+    return Program(path.stem, str(path), inputs, tensors, calls, outputs, stored)
 
 
 _KEYS = {"parameter": "parameter_name", "buffer": "buffer_name", "tensor_constant": "tensor_constant_name"}
