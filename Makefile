@@ -31,8 +31,8 @@ test: check  ## everything that continuous integration runs
 test-wheel: $(dev)  ## the whole suite against the wheel, installed in a fresh environment away from this folder
 	@$(bin)/pytest -q -s -m wheel tests/test_packaging.py
 
-fuzz: $(dev)  ## 5,000 random networks against every law, 200 compiled; CNNIR_FUZZ=100000 takes more
-	@$(bin)/pytest -q -s -m fuzz -p no:xdist tests/test_fuzz.py tests/test_fuzz_compiled.py
+fuzz: $(dev)  ## 5,000 random networks against every law, 200 compiled; 10,000 regions in front of pools, as many compiled
+	@$(bin)/pytest -q -s -m fuzz -p no:xdist tests/test_fuzz.py tests/test_fuzz_compiled.py tests/test_random_regions.py tests/test_random_regions_compiled.py
 
 mutation: $(dev)  ## drop each side condition of each law in turn: an answer must go wrong
 	@$(bin)/pytest -q -rp -k "without_the_condition or every_condition" tests/passes/test_refusals.py
