@@ -38,7 +38,7 @@ mutation: $(dev)  ## drop each side condition of each law in turn: an answer mus
 	@$(bin)/pytest -q -rp -k "without_the_condition or every_condition" tests/passes/test_refusals.py
 
 scale: $(dev)  ## networks of 1,000 to 100,000 layers: times, memory and exponents, against their caps
-	@$(bin)/pytest -q -s -m scale tests/test_scale.py
+	@$(bin)/pytest -q -s -m scale tests/test_scale.py tests/cli/test_bad_files.py
 
 sweep: $(dev)  ## every float32 input of every library function and smooth activation, kept for proofs to cite; half an hour
 	@$(bin)/pytest -q -m sweep tests/test_sweep_f32.py
@@ -51,7 +51,7 @@ lint: $(dev)
 	@$(bin)/ruff check -q --output-format concise . && $(bin)/ruff format -q --check .
 
 # Links laid out as installed, because pyright cannot follow setuptools' package-dir. Files, not folders: it walks no linked
-# folder. And TVM as Any: its annotations are documentation (`*loops: list[LoopRV]`, an Expr without `+`), not types.
+# folder. PyTorch as Any, since few have it; and TVM as Any: its annotations are documentation (`*loops: list[LoopRV]`, an Expr without `+`), not types.
 types: $(dev)
 	@echo "== pyright"
 	@rm -rf .typecheck
@@ -63,6 +63,9 @@ types: $(dev)
 	@for module in . ir relax runtime s_tir s_tir/dlight s_tir/schedule target target/codegen te tirx topi; do \
 	    mkdir -p .typecheck/tvm/$$module && \
 	    printf 'from typing import Any\ndef __getattr__(name: str) -> Any: ...\n' > .typecheck/tvm/$$module/__init__.pyi || exit 1; done
+	@for module in . export fx nn nn/functional; do \
+	    mkdir -p .typecheck/torch/$$module && \
+	    printf 'from typing import Any\ndef __getattr__(name: str) -> Any: ...\n' > .typecheck/torch/$$module/__init__.pyi || exit 1; done
 	@cp pyproject.toml .typecheck/
 	@$(bin)/basedpyright -p .typecheck --pythonpath $(bin)/python
 

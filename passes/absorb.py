@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cnnir.decisions import Decision, Optimized, Site
-from cnnir.ir.graph import Graph, Value
+from cnnir.ir.graph import Graph
 from cnnir.ir.text import spell
 from cnnir.ir.verify import verify
 from cnnir.ops.pooling import Pooling
 
 from .laws.absorb import Absorb
 from .laws.rule import Proof, Refusal
-from .region import Region, find_regions, regions_down_from
-from .rewrites import lift, sink
+from .region import Region, find_regions
+from .rewrites import lift, sink, sinkable
 from .site import PoolSite
 from .surroundings import Surroundings
 from .terms import Nan, Terms
@@ -68,7 +68,7 @@ def _regions(around: Surroundings, pool: str) -> Iterator[tuple[bool, Region]]:
     """Regions in front (False) and behind (True), the largest first."""
     graph = around.graph
     yield from ((False, region) for region in find_regions(graph, graph[pool], around.order).regions)
-    yield from ((True, region) for region in regions_down_from(graph, Value(pool), around.order))
+    yield from ((True, region) for region in sinkable(around, graph[pool]))
 
 
 def _refused(site: Site, refusal: Refusal) -> Decision:

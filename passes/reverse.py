@@ -23,9 +23,10 @@ from .laws import LAYER_LAWS
 from .laws.affine import Affine
 from .laws.down import Down
 from .laws.rule import LayerLaw, Pair, Proof, Refusal, RegionLaw
+from .laws.training import unsteady
 from .laws.up import Up
-from .region import Region, regions_down_from
-from .rewrites import lift, sink, swap
+from .region import Region
+from .rewrites import lift, sink, sinkable, swap
 from .surroundings import Surroundings
 from .terms import Terms
 
@@ -36,7 +37,7 @@ def backwards(around: Surroundings, pool: Layer, terms: Terms, price: PriceModel
     Of a region's prefixes the largest one that may move does; if none may, the refusal is that of the smallest.
     """
     decision = None
-    for region in regions_down_from(around.graph, Value(pool.name), around.order):
+    for region in sinkable(around, pool):
         decision = _region(around, pool, region, terms, price) or decision
         if decision is not None and decision.verdict == "moved":
             return decision
@@ -51,7 +52,7 @@ def _region(around: Surroundings, pool: Layer, region: Region, terms: Terms, pri
     for form, law in _forms(op):
         site = sink(around, pool, region, form)
         cost = price.saving(graph, site.decided, *law.work(site)).backwards
-        answer = law.check(site, terms) if cost.saves else None
+        answer = (unsteady(site, terms) or law.check(site, terms)) if cost.saves else None
         if isinstance(answer, Proof):
             for name in (pool.name, *region.names):
                 graph.revise(name, made_by=law.name)

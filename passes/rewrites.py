@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from cnnir.diagnostics import OpError
 from cnnir.ir.graph import Graph, Layer, Use, Value
 from cnnir.ops.base import Op
 from cnnir.ops.pooling import Pooling
 
-from .region import Region, entries
+from .region import Region, entries, regions_down_from
 from .site import PoolSite
 from .surroundings import Surroundings
 
@@ -27,6 +28,27 @@ def lift(around: Surroundings, site: PoolSite, pool: Pooling, law: str | None) -
     for name in site.region.names:
         graph.revise(name, made_by=law)
     around.exchanged([site.pool.name, *site.region.names])
+
+
+def sinkable(around: Surroundings, pool: Layer) -> list[Region]:
+    """Regions that read the pool alone and would be well typed in front of it, from the largest to the smallest.
+
+    A layer may not want as many elements (scales along a pooled axis), and a pool not what a region makes (truth values).
+    """
+    regions = regions_down_from(around.graph, Value(pool.name), around.order)
+    return [region for region in regions if _well_typed(around.graph, pool, region)]
+
+
+def _well_typed(graph: Graph, pool: Layer, region: Region) -> bool:
+    (data,) = graph.data(pool.name)
+    known = {region.data: graph.type(data)}
+    try:
+        for layer in region.layers:
+            (known[Value(layer.name)],) = layer.op.infer([known[v] for v in graph.data(layer.name)])
+        pool.op.infer([known[region.result]])
+    except OpError:
+        return False
+    return True
 
 
 def sink(around: Surroundings, pool: Layer, region: Region, op: Pooling) -> PoolSite:

@@ -26,7 +26,8 @@ Builder = Callable[..., PrimExpr]
 def _sign(x: PrimExpr) -> PrimExpr:
     dtype = str(x.ty.dtype)
     one, zero = tirx.const(1, dtype), tirx.const(0, dtype)
-    below = zero if dtype.startswith("uint") else tirx.Select(x < zero, tirx.const(-1, dtype), zero)
+    rest = tirx.Select(tirx.EQ(x, zero), zero, x) if "float" in dtype else zero  # NaN has no sign, and stays
+    below = zero if dtype.startswith("uint") else tirx.Select(x < zero, tirx.const(-1, dtype), rest)
     return tirx.Select(x > zero, one, below)
 
 
@@ -229,7 +230,17 @@ def converted(value: PrimExpr, to: str) -> PrimExpr:
         return value != tirx.const(0, own)
     if target == "bfloat16":
         return tirx.Cast(target, brief(value if own == "float32" else tirx.Cast("float32", value)))
-    return tirx.Cast(target, value)
+    return _whole(value, target) if own.startswith(("float", "bfloat")) and target.startswith(("int", "uint")) else tirx.Cast(target, value)
+
+
+def _whole(value: PrimExpr, target: str) -> PrimExpr:
+    """A float cut towards 0, within what an integer dtype holds; NaN is 0. The machine's own conversion leaves that open."""
+    wide = value if str(value.ty.dtype) in ("float32", "float64") else tirx.Cast("float32", value)
+    own, limits = str(wide.ty.dtype), np.iinfo(target)
+    least, beyond = tirx.const(float(limits.min) - 1, own), tirx.const(float(limits.max) + 1, own)
+    inside = tirx.Select(tirx.isnan(wide), tirx.const(0, target), tirx.Cast(target, wide))
+    kept = tirx.Select(wide >= beyond, tirx.const(limits.max, target), inside)
+    return tirx.Select(wide <= least, tirx.const(limits.min, target), kept)
 
 
 def reads(expr: Expr) -> int:

@@ -55,7 +55,11 @@ def _bent(function: Function, ends: tuple[float, float]) -> Check:
 
 
 def line_of(function: Function) -> Line | None:
-    """The function as a x + b, where sums, and products and quotients with numbers, show it to be one."""
+    """The function as a x + b, where sums, and products and quotients with numbers, show it to be one.
+
+    Numbers are computed in the dtype of the data, as the code does: a floor may be another in float64.
+    """
+    kind = function.data.numpy
 
     def leaf(expr: Expr) -> Line | None:
         if isinstance(expr, Var):
@@ -63,14 +67,14 @@ def line_of(function: Function) -> Line | None:
         value = (
             function.coefficients[expr.role] if isinstance(expr, Param) else np.asarray(expr.value if isinstance(expr, Const) else np.nan)
         )
-        return np.zeros(1), np.atleast_1d(value.astype(np.float64))
+        return np.zeros(1), np.atleast_1d(value.astype(kind).astype(np.float64))
 
     def node(primitive: Primitive, args: Sequence[Line | None]) -> Line | None:
         known = [a for a in args if a is not None]
         if len(known) < len(args):
             return None
         if all(not np.any(a) for a, _ in known):
-            return np.zeros(1), np.asarray(primitive.evaluate(*(b for _, b in known)), np.float64)
+            return np.zeros(1), np.asarray(primitive.evaluate(*(b.astype(kind) for _, b in known)), np.float64)
         return _combined(primitive.name, known)
 
     with np.errstate(all="ignore"):

@@ -185,12 +185,14 @@ def _mul(a: Jet, b: Jet, x: Enclosure) -> Jet:
 
 
 def _div(a: Jet, b: Jet, x: Enclosure) -> Jet:
+    """Where the divisor has a zero the code may have either one, and so either infinity: the value is not known at all."""
     inverse = ONE / b.value
     slope = -(b.first * inverse.square())
     curve = (TWO * (b.first * inverse).square() - b.second * inverse) * inverse
     value = a.value / b.value
     first = (a.first - value * b.first) * inverse
     second = a.second * inverse + TWO * a.first * slope + a.value * curve
+    value = unbounded(np.shape(x.lo)).where(b.value.has_zero, value)
     return Jet(value, first, second, a.elasticity - b.elasticity, a.sound & b.sound & ~b.value.has_zero)
 
 

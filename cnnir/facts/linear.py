@@ -47,20 +47,26 @@ def linear(formula: Expr, coefficients: Mapping[str, Array], precision: Precisio
         if isinstance(expr, Var):
             return Linear(np.ones(()), np.zeros(()), np.ones(()), np.zeros(()))
         value = coefficients[expr.role] if isinstance(expr, Param) else expr.value if isinstance(expr, Const) else np.nan
-        return _constant(np.asarray(value, np.float64))
+        return _constant(_computed(value, precision).astype(np.float64))
 
     def node(primitive: Primitive, args: Sequence[Linear | None]) -> Linear | None:
         known = [a for a in args if a is not None]
         if len(known) < len(args):
             return None
         if all(a.is_constant for a in known):
-            return _constant(np.asarray(primitive.evaluate(*(a.shift for a in known)), np.float64), sum(a.roundings for a in known) + 1)
+            value = primitive.evaluate(*(_computed(a.shift, precision) for a in known))
+            return _constant(np.asarray(value, np.float64), sum(a.roundings for a in known) + 1)
         rule = _RULES.get(primitive.name)
         found = rule(*known) if rule else None
         return None if found is None else _rounded(found, primitive, known, precision)
 
     with np.errstate(all="ignore"):
         return fold(formula, leaf, node)
+
+
+def _computed(value: Array | float, precision: Precision) -> Array:
+    """As the code has it: floor(0.29 * 100) is 29 in float32, and 28 in float64."""
+    return np.asarray(value, np.float64).astype(precision.numpy)
 
 
 def _constant(value: Array, roundings: int = 0) -> Linear:

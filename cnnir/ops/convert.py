@@ -22,7 +22,10 @@ Zero = int | tuple[int, ...]
 
 @dataclass(frozen=True)
 class Cast(Elementwise):
-    """The same numbers in another element type; what it cannot hold is cut as NumPy's `astype` cuts it."""
+    """The same numbers in another element type, floats cut towards 0 where it is an integer.
+
+    What it cannot hold: floats become infinite, or the nearest integer there is, NaN being 0; integers keep their lowest bits.
+    """
 
     name: ClassVar[str] = "cast"
     activation: ClassVar[bool] = False

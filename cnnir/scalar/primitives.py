@@ -165,13 +165,27 @@ PRIMITIVES: Mapping[str, Primitive] = _declare()
 
 def _conversion(to: str) -> Primitive:
     def converted(values: Array) -> Array:
-        return np.asarray(values).astype(numpy_dtype(to))
+        own, target = np.asarray(values), numpy_dtype(to)
+        return _whole(own, target) if target.kind in "iu" and own.dtype.kind not in "iub" else own.astype(target)
 
     return Primitive(f"to_{to}", 1, "correct", converted, to=to)
 
 
 CONVERSIONS: Mapping[str, Primitive] = {to: _conversion(to) for to in DTYPES}
-"""The number in another dtype, as `astype` of NumPy has it: rounded once to a float, cut towards 0 to an integer that holds it."""
+"""The number in another dtype: rounded once to a float, cut towards 0 to an integer; between integers the lowest bits are kept.
+
+A float beyond what the integer holds becomes the nearest that it does, and NaN becomes 0. C and NumPy leave that open, and compiled
+code must not answer differently from one processor to the next.
+"""
+
+
+def _whole(values: Array, target: np.dtype[Any]) -> Array:
+    """Floats cut towards 0, within what an integer dtype holds."""
+    limits, wide = np.iinfo(target), values.astype(np.float64)
+    least, beyond = wide <= float(limits.min) - 1, wide >= float(limits.max) + 1  # powers of two, but for what rounds to one
+    inside = ~(least | beyond | np.isnan(wide))
+    result = np.where(inside, wide, 0).astype(target)
+    return np.where(least, target.type(limits.min), np.where(beyond, target.type(limits.max), result))
 
 
 def _logic() -> Mapping[str, Primitive]:

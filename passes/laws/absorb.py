@@ -116,6 +116,7 @@ network absorb(x: f32[1, 3, 32, 32]) {
 """
     conditions: ClassVar[Mapping[str, Condition]] = {
         "can start": can_start,
+        "elements alone": shared.elements_alone,
         "identity start": shared.identity_start,
         "same shape": shared.same_shape,
         "full windows": shared.full_windows,

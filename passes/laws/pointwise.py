@@ -59,6 +59,14 @@ def is_single_places(op: Conv) -> bool:
     return max(op.kernel) == 1 and max(op.stride) == 1 and not any(op.pad)
 
 
+def finite_weights(pair: Pair) -> Refusal | None:
+    """No weight is NaN or infinite: of [1, 3, -1] an infinite one makes NaN before averaging, and an infinity behind it."""
+    _, scale, shift = sizes(pair)
+    if np.all(np.isfinite(scale)) and np.all(np.isfinite(shift)):
+        return None
+    return Refusal("finite weights", f"a weight of `{pair.layer.name}` is not finite", pair.layer.name)
+
+
 def no_overflow(pair: Pair) -> Refusal | None:
     """With `nan=strict`: no sum over channels or over a window can leave the finite numbers."""
     if pair.terms.nan != "strict":
@@ -99,6 +107,7 @@ network pointwise(x: f32[1, 64, 32, 32] in [0, 1]) {
         "counted elements": counted_bias,
         "no overflow": no_overflow,
         "exact enough": may_round,
+        "finite weights": finite_weights,
     }
 
     def about(self, layer: Layer) -> bool:

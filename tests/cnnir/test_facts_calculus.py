@@ -117,6 +117,15 @@ def test_a_jump_is_not_overlooked_though_every_slope_is_positive() -> None:
     assert Analysis(F32).on(rises, Interval(-2.0, 2.0)).direction.is_up
 
 
+@pytest.mark.parametrize("where", [Interval(-1.0, 0.0, minus_zero=True), Interval(0.0, 1.0, minus_zero=True)], ids=["[-1, -0]", "[-0, 1]"])
+def test_an_infinity_that_is_clipped_may_be_of_either_sign(where: Interval) -> None:
+    """-1 / -0 is 5 here, and -1 / +0 is 2.5: the two zeros are one number to a pool."""
+    for expr in (clip(-1 / X, 2.5, 5), clip(1 / X, -5, -2.5), apply("max", -1 / X, 2), 1 + clip(-1 / X, -5, 5)):
+        fact = Analysis(F32).on(expr, where)
+        assert fact.direction == UNKNOWN or fact.bound is None, fact
+        assert contradiction(expr, fact, where, F32, {}) is None
+
+
 def test_a_constant_that_underflows_is_not_constant() -> None:
     """The real function is 1; the code rises from 0 to 1, which is exact as a rise and not as a constant."""
     logistic = 1 / (1 + exp(-X))

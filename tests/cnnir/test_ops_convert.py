@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import cnnir
 from cnnir.diagnostics import OpError
 from cnnir.ops.arithmetic import Add
 from cnnir.ops.convert import Cast, Dequantize, Quantize
@@ -44,6 +45,23 @@ def test_casts() -> None:
     assert values(Cast("u8"), [257, -1], "i32") == [1, 255]
     assert values(Cast("f8e4m3"), [1.0, 1.06, 448.0]) == [1.0, 1.0, 448.0]
     assert values(Cast("bf16"), [1.0, 1.001]) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("source", ["f16", "bf16", "f32", "f64"])
+def test_floats_become_the_nearest_integer_there_is(source: str) -> None:
+    edges = [0, -0.0, 0.5, -0.5, -1, -2.7, 127.5, 128, -129, 255.9, 256, 7e4, 2.0**31, -(2.0**31), 2.0**63, 1e30, -1e30]
+    with np.errstate(all="ignore"):
+        data = np.asarray([*edges, np.inf, -np.inf, np.nan]).astype(numpy_dtype(source))
+    names = ["u8", "i8", "u16", "i16", "i32", "u32", "i64", "u64"]
+    casts = "".join(f"{to} = x -> cast({to})\n" for to in names)
+    graph = cnnir.parse(f"network n(x: {source}[{len(data)}]) {{\n{casts}return {', '.join(names)}\n}}")
+    answers = cnnir.evaluate(graph, {"x": data}), cnnir.compile(graph, threads=1)({"x": data})
+    for to in names:
+        limits = np.iinfo(numpy_dtype(to))
+        wanted = [
+            0 if v != v else limits.max if v > limits.max else limits.min if v < limits.min else int(v) for v in data.astype(float).tolist()
+        ]
+        assert [answer[to].tolist() for answer in answers] == [wanted, wanted], to
 
 
 @pytest.mark.parametrize("name", DTYPES)

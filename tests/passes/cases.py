@@ -231,6 +231,14 @@ CASES: dict[str, Case] = {
     "1 x 1, rounding": Case(
         "exact enough", "class U", lambda: pointwise(Conv(4, (1, 1)), AVERAGE), image(1, -2, 3, 0.5, -1), law="pointwise"
     ),
+    "1 x 1, an infinite weight": Case(
+        "finite weights",
+        "is not finite",
+        lambda: chain(Conv(4, (1, 1)), AVERAGE, shape=(1, 4, 4, 4), weights={"weight": np.full((), np.inf)}),
+        image(-1, 9, 9, 9, 9),
+        law="pointwise",
+        terms=ULP,
+    ),
     "max, then min": Case(
         "alike", "not `maxpool` and `minpool`", lambda: pooled_twice(MinPool((2, 2), (2, 2))), image(1, -2, 3, 0.5, -1), law="cascade"
     ),
@@ -259,6 +267,9 @@ CASES: dict[str, Case] = {
         lambda: chain(piecewise.Relu(), GlobalMaxPool(), shape=WINDOW),
         window(-1, -2, -3, -4),
         law="absorb",
+    ),
+    "relu, places": Case(
+        "elements alone", "the places that `maxpool_with_places` gives are used", places_used, window(-3, -1, -2, -7), law="absorb"
     ),
     "relu, a start": Case(
         "identity start",

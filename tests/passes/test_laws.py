@@ -18,7 +18,9 @@ from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.registry import OPS
 from cnnir.passes.laws import LAWS
 from cnnir.passes.place import place
+from cnnir.scalar.expr import Const, X, apply
 
+from .builders import AVERAGE, COUNTING
 from .networks import adversarial, chain, compare, formula_of
 
 F32 = precision("f32")
@@ -156,3 +158,14 @@ def test_other_precisions(dtype: str) -> None:
         library = isinstance(op, (smooth.Sigmoid, smooth.Elu))
         assert done.decisions[0].verdict == ("refused" if library and dtype == "f64" else "moved"), op
         compare(graph, done, adversarial((1, 2, 6, 6), Interval(-of.max, of.max, minus_zero=True), op.formula(), 0, dtype))
+
+
+def test_coefficients_are_those_that_the_code_computes() -> None:
+    """floor(0.29 * 100) is 29 in float32 and 28 in float64: the shift is 1 and not 0, so padding must not be counted."""
+    floor = apply("floor", apply("mul", Const(0.29), 100))
+    shifted = chain(UserActivation("f", X + (floor - 28)), COUNTING)
+    assert [d.condition for d in place(shifted, "always", "ulp").decisions] == ["counted elements"]
+    scaled = chain(UserActivation("f", X * (floor - 28) * 1e6), AVERAGE, range=(-1, 1))
+    done = place(scaled, "always", "ulp")
+    assert done.decisions[0].verdict == "moved"
+    compare(scaled, done, feeds((), (1, 2, 6, 6), (-1, 1)))

@@ -16,6 +16,7 @@ from cnnir.ir.graph import Graph, Value
 from cnnir.ops import arithmetic, piecewise, smooth
 from cnnir.ops.base import Op
 from cnnir.ops.pooling import AvgPool, MaxPool, MinPool
+from cnnir.passes.absorb import AbsorbPass
 from cnnir.passes.place import place
 from cnnir.passes.region import regions_down_from
 from cnnir.price import Price, Work
@@ -89,6 +90,22 @@ def test_what_is_refused_is_left_as_it_was() -> None:
         (decision,) = done.decisions
         assert decision.verdict == "refused" and decision.reason.startswith("backwards: ") and decision.condition
         assert done.graph == graph and [layer.origin for layer in done.graph.layers()] == [layer.origin for layer in graph.layers()]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "pool", "behind"),
+    [
+        ("f32", "maxpool(2)", "cast(bool)"),
+        ("f32", "adaptive_maxpool(1)", "cast(bool)"),
+        ("f32", "avgpool(2)", "cast(i32)"),
+        ("f32", "maxpool(2)", "quantize([0.5, 0.25], axis=-1)"),
+        ("i8", "maxpool_places(2)", "hardtanh(hi=1.9e16)"),
+    ],
+)
+def test_what_would_not_be_well_typed_in_front_of_the_pool_stays_behind_it(dtype: str, pool: str, behind: str) -> None:
+    graph = cnnir.parse(f"network n(x: {dtype}[1, 2, 4, 4]) {{ x -> {pool} -> {behind} }}")
+    for done in (place(graph, "auto", price=InFront()), AbsorbPass().decide(graph)):
+        assert done.graph == graph and done.decisions == ()
 
 
 def test_the_zeros_of_what_is_behind_count() -> None:
