@@ -171,7 +171,7 @@ def _points(dtype: str, span: tuple[float, float] | None, constants: list[float]
         least, most = max(lo, -reach), min(hi, reach)
         if least < most:
             keys.append(of.keys(np.linspace(least, most, COUNT // 6).astype(of.numpy).astype(np.float64)))
-    near = of.keys(np.array([0.0, *constants, *(-c for c in constants)]).astype(of.numpy).astype(np.float64))
+    near = of.keys(of.rounded(np.array([0.0, *constants, *(-c for c in constants)])))
     keys.append((near[:, None] + np.arange(-20, 21)).ravel())
     every = np.unique(np.concatenate(keys))
     return of.numbers(every[(every >= first) & (every <= last)]).astype(of.numpy)

@@ -360,5 +360,7 @@ class Analysis:
             if isinstance(leaf, Const):
                 value = abs(self.precision.round(leaf.value))
                 values |= {value, -value}
+        if isinstance(self.precision, Whole):  # 0.5 may be a constant of what integers are converted to
+            values = {float(math.floor(value)) for value in values if math.isfinite(value)}
         nearest = sorted(values, key=abs)[:SPLITS]
         return sorted(v + 0.0 for v in nearest if domain.lo < v < domain.hi)

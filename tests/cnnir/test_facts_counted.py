@@ -48,3 +48,11 @@ def test_every_number_of_a_small_type_is_tried() -> None:
     assert Analysis(precision("i8")).on(expr, Interval(-128.0, 127.0)).grade is Grade.U, "this wraps around"
     library = apply("exp", X) - apply("exp", X * 0.5)
     assert Analysis(precision("f16")).on(library, Interval(-1.0, 4.0)).grade is not Grade.E, "compiled, exp may be another number"
+
+
+def test_integers_are_cut_at_integers() -> None:
+    """The range of x was cut at 0.5, a constant of the float that x becomes, and one part began behind its end."""
+    expr = apply("fmod", convert(apply("min", X, 100), "f16"), 0.5)
+    assert Analysis(precision("i32")).on(expr, Interval(-100.0, 2.0**31 - 1)).range == Interval(-0.5, 0.5, minus_zero=True)
+    selected = apply("select", convert(X, "f64"), -0.125, apply("select", convert(X, "f64"), 0.125, convert(X, "f64"), 0.0), 1.0)
+    assert not Analysis(precision("i16")).on(selected, Interval(-9.0, 9.0)).range.nan
