@@ -187,7 +187,7 @@ def _by_slope(
         width = of.numbers(hi).astype(np.float64) - of.numbers(lo).astype(np.float64)
         wavers = error + width * np.maximum(np.abs(least), np.abs(most))
     narrow = np.isfinite(allowed) | (hi.astype(np.float64) - lo.astype(np.float64) <= COUNTED)
-    flat = np.isfinite(wavers) & (2 * wavers <= allowed) & narrow & ~nan & ~rises & ~falls
+    flat = np.isfinite(wavers) & (wavers <= allowed / 2) & narrow & ~nan & ~rises & ~falls
     against = ok & ((rises & ~up) | (falls & ~down))  # goes one way by its rounding alone
     made = np.where(ok & ~against, 0.0, np.where(flat, wavers, error))
     return np.where(ok, up, flat) | rises, np.where(ok, down, flat) | falls, made, ok | rises | falls | flat
