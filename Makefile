@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip install -q --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-wheel fuzz mutation scale sweep check layering lint types docs format clean
+.PHONY: help demo bench test test-wheel fuzz mutation scale node-tests sweep check layering lint types docs format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-wheel: $(dev)  ## the whole suite against the wheel, installed in a fresh e
 fuzz: $(dev)  ## 5,000 random networks against every law, 200 compiled; CNNIR_FUZZ=100000 takes more
 	@$(bin)/pytest -q -s -m fuzz -p no:xdist tests/test_fuzz.py tests/test_fuzz_compiled.py
 
+node-tests: $(dev)  ## ONNX's own tests of operators, each compiled as written and with everything moved; half an hour
+	@$(bin)/pytest -q -m nodes tests/frontends/onnx/test_node_tests.py
+
 mutation: $(dev)  ## drop each side condition of each law in turn: an answer must go wrong
 	@$(bin)/pytest -q -rp -k "without_the_condition or every_condition" tests/passes/test_refusals.py
 
@@ -51,7 +54,7 @@ lint: $(dev)
 	@$(bin)/ruff check -q --output-format concise . && $(bin)/ruff format -q --check .
 
 # Links laid out as installed, because pyright cannot follow setuptools' package-dir. Files, not folders: it walks no linked
-# folder. And TVM as Any: its annotations are documentation (`*loops: list[LoopRV]`, an Expr without `+`), not types.
+# folder. PyTorch as Any, since few have it; and TVM as Any: its annotations are documentation (`*loops: list[LoopRV]`, an Expr without `+`), not types.
 types: $(dev)
 	@echo "== pyright"
 	@rm -rf .typecheck
@@ -63,6 +66,9 @@ types: $(dev)
 	@for module in . ir relax runtime s_tir s_tir/dlight s_tir/schedule target target/codegen te tirx topi; do \
 	    mkdir -p .typecheck/tvm/$$module && \
 	    printf 'from typing import Any\ndef __getattr__(name: str) -> Any: ...\n' > .typecheck/tvm/$$module/__init__.pyi || exit 1; done
+	@for module in . export fx nn nn/functional; do \
+	    mkdir -p .typecheck/torch/$$module && \
+	    printf 'from typing import Any\ndef __getattr__(name: str) -> Any: ...\n' > .typecheck/torch/$$module/__init__.pyi || exit 1; done
 	@cp pyproject.toml .typecheck/
 	@$(bin)/basedpyright -p .typecheck --pythonpath $(bin)/python
 
@@ -70,8 +76,9 @@ layering: $(dev)
 	@echo "== layering"
 	@$(bin)/pytest -q tests/test_layering.py
 
-docs: $(user)  ## write docs/activations.md: what is true of every activation, computed
+docs: $(dev)  ## write docs/activations.md, what is true of every activation, and docs/onnx.md, which operators of ONNX pass its tests
 	@mkdir -p docs && $(bin)/python -m cnnir.testing.activations > docs/.activations && mv docs/.activations docs/activations.md
+	@$(bin)/python -m cnnir.testing.onnx_nodes > docs/.onnx && mv docs/.onnx docs/onnx.md
 
 format: $(dev)  ## put the code in its usual form
 	@$(bin)/ruff check -q --fix . ; $(bin)/ruff format -q .

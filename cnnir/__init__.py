@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnir.api import audit, compile, dumps, emit, evaluate, load, load_program, optimize, parse, save, verify
+    from cnnir.api import audit, compile, dumps, emit, evaluate, load, load_program, optimize, parse, save, to_torch, verify
     from cnnir.auditing.report import Audit
     from cnnir.certificates import Certificate
     from cnnir.checker.verification import Verification
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _WHERE = {
     **dict.fromkeys(
-        ("audit", "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "verify"), "cnnir.api"
+        ("audit", "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "to_torch", "verify"),
+        "cnnir.api",
     ),
     "Audit": "cnnir.auditing.report",
     "Certificate": "cnnir.certificates",
@@ -37,7 +38,7 @@ _WHERE = {
 }
 
 __all__ = [  # noqa: RUF022 - functions first, as people look for them
-    "audit", "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "verify",
+    "audit", "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "to_torch", "verify",
     "Audit", "Certificate", "CnnirError", "Decision", "Diagnostic", "Graph", "Optimized", "Site", "TensorType", "Verification", "Witness",
 ]  # fmt: skip
 

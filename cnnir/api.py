@@ -41,19 +41,33 @@ def parse(text: str, name: str = "<string>", shapes: Shapes | None = None) -> Gr
     return cnn.parse(text, name, shapes=shapes)
 
 
-def load(path: str | Path, shapes: Shapes | None = None) -> Graph:
-    """Read a network from a file, by its suffix: `.cnn`; `shapes` as for `parse`.
+def load(
+    model: Any,
+    example_inputs: tuple[Any, ...] | None = None,
+    *,
+    shapes: Shapes | None = None,
+    weights: str | Path | None = None,
+) -> Graph:
+    """Read a network from a file, by its suffix, or from a PyTorch module on example inputs, or from its exported program.
 
-    Raises CnnirError: exit code 2 where there is no such file.
+    Suffixes are `.cnn`, `.onnx`, `.pt2` and `.prototxt`; `weights` is the `.caffemodel` of the last, where it is not the one
+    of its name beside it. `shapes` as for `parse`. Raises CnnirError: exit code 2 where there is no such file, 3 where a
+    package that reads it is missing.
     """
-    from cnnir.frontends import cnn
+    from cnnir.frontends import caffe, cnn, onnx, torch
 
-    path = Path(path)
-    if path.suffix != ".cnn":
-        raise CnnirError(
-            Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help="networks are `.cnn` files"), 2
-        )
-    return cnn.load(path, shapes=shapes)
+    if not isinstance(model, str | Path):
+        return torch.load(model, example_inputs, shapes)
+    path = Path(model)
+    if path.suffix == ".prototxt":
+        return caffe.load(path, shapes, weights)
+    if weights is not None:
+        raise CnnirError(Diagnostic("C0509", f"`{path}` takes no weights from another file: only a `.prototxt` does"), 2)
+    readers = {".cnn": cnn.load, ".onnx": onnx.load, **dict.fromkeys((".pt2", *torch.PICKLED), torch.load_file)}
+    if path.suffix not in readers:
+        help = "networks are `.cnn`, `.onnx`, `.pt2` and `.prototxt` files"
+        raise CnnirError(Diagnostic("C0401", f"cannot read `{path}`: unknown kind of file `{path.suffix}`", help=help), 2)
+    return readers[path.suffix](path, shapes=shapes)
 
 
 def dumps(graph: Graph) -> str:
@@ -81,15 +95,27 @@ def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
     return run_reference(graph, feeds)
 
 
+def to_torch(graph: Graph) -> Any:
+    """The network as a `torch.nn.Module` that can be trained, its weights under the names they have here.
+
+    In evaluation mode; one output, or a tuple of all. Raises CnnirError naming every layer that PyTorch cannot say.
+    """
+    from cnnir.backends.torch_export import to_torch as write
+
+    return write(graph)
+
+
 def optimize(
-    graph: Graph | str | Path, target: str = "llvm", place: Place = "auto", exactness: Exactness = "exact", nan: Nan = "assume"
-) -> Optimized:
+    graph: Graph | str | Path, target: str = "llvm", place: Place = "auto", exactness: Exactness = "exact", nan: Nan = "assume",
+    training: bool = False,
+) -> Optimized:  # fmt: skip
     """Place elementwise regions before or after their pools, and say why. The graph given is not changed.
 
     `place`: `auto` moves what pays, `always` whatever a law allows, `never` nothing, `measure` compiles both orders
     and keeps the faster. `exactness`: `exact` moves only what is equal bit for bit, `ulp` also what re-rounds.
     `nan`: `assume` that data at a site are finite and NaN-free, or be `strict` and move only where ranges prove it. Proofs
-    cite what `cnnc sweep` has found for the target; nothing is swept here.
+    cite what `cnnc sweep` has found for the target; nothing is swept here. `training`: move only what gives the same answers and
+    gradients while weights change (batch norm of another tensor is another layer), so that `to_torch` gives a network to train.
     """
     from cnnir.ir.limits import refuse_too_large
     from cnnir.passes.place import place as place_regions
@@ -98,8 +124,8 @@ def optimize(
     network = _as_graph(graph)
     refuse_too_large(network)  # the weights of a range may be read, and a compiler is to follow
     if place == "measure":
-        return _measure(network, target, exactness, nan)
-    return place_regions(network, place=place, exactness=exactness, nan=nan, evidence=known)
+        return _measure(network, target, exactness, nan, training)
+    return place_regions(network, place=place, exactness=exactness, nan=nan, evidence=known, training=training)
 
 
 def evidence(target: str = "llvm") -> Evidence:
@@ -202,12 +228,12 @@ def _as_graph(graph: Graph | str | Path) -> Graph:
     return load(graph) if isinstance(graph, str | Path) else graph
 
 
-def _measure(graph: Graph, target: str, exactness: Exactness, nan: Nan) -> Optimized:
+def _measure(graph: Graph, target: str, exactness: Exactness, nan: Nan, training: bool) -> Optimized:
     """Everything moved that may move, or the network as written: whichever runs faster; a tie goes to the latter."""
     from cnnir.backends.tvm.measure import compare_speed
     from cnnir.backends.tvm.targets import parse_target
 
-    written, moved = (optimize(graph, target, place, exactness, nan) for place in ("never", "always"))
+    written, moved = (optimize(graph, target, place, exactness, nan, training) for place in ("never", "always"))
     if not any(d.verdict == "moved" for d in moved.decisions):
         return written
     ratio = compare_speed(written.graph, moved.graph, parse_target(target))

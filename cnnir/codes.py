@@ -15,7 +15,8 @@ class Code:
     explanation: str
     example: str = ""
     mend: str = ""
-    language: Literal["cnn", "pipeline"] = "cnn"
+    language: Literal["cnn", "pipeline", "onnx"] = "cnn"
+    """`onnx` is ONNX's own way of writing models as text."""
 
 
 def _network(body: str, type: str = "f32[1, 8, 16, 16]", before: str = "") -> str:
@@ -122,8 +123,60 @@ _FILES = {
     "C0710": Code("no such runtime", "The name is none of the runtimes that networks are raced against."),
     "C0711": Code("a runtime is not installed", "The runtimes are installed apart: `pip install 'cnnir[peers]'`."),
     "C0712": Code("a runtime failed", "The runtime refused the network, or ended; what it said is in the notes."),
-    "C0703": Code("the package `onnx` is missing", "Writing ONNX needs it: `pip install onnx`."),
+    "C0703": Code("the package `onnx` is missing", "Reading and writing ONNX needs it: `pip install 'cnnir[onnx]'`."),
 }  # fmt: skip
 
-CODES: Mapping[str, Code] = {**_SYNTAX, **_OPS, **_GRAPH, **_FILES}
-"""Code -> what it means. The first digits say where: 1 syntax, 2 ops and types, 3 graph, 4 to 7 files, targets, runs, export."""
+
+def _model(body: str, weights: str = "", opset: int = 17, type: str = "float[1, 3]", result: str = "float[1, 3]") -> str:
+    """An ONNX model of one input `x` and one output `y`."""
+    opsets = f'"": {opset}, "my.domain": 1'
+    return f"<ir_version: 8, opset_import: [{opsets}]>\nn ({type} x) => ({result} y)\n{weights and f'<{weights}>'}\n{{ {body} }}\n"
+
+
+def _branches(depth: int) -> str:
+    """A choice within a choice, and so on."""
+    inner = "y = Relu(x)"
+    for _ in range(depth):
+        inner = f"y = If (c) <then_branch = g () => (y) {{ {inner} }}, else_branch = h () => (y) {{ y = Abs(x) }}>"
+    return _model(inner, "bool c = {1}")
+
+
+_ADD, _WEIGHT = "y = Add(x, w)", "float[3] w = {1, 2, 3}"
+_ONNX = {
+    "C0801": Code("not an ONNX model", "The file is empty, truncated, a web page or an archive, or holds no graph."),
+    "C0802": Code("an ONNX file of more than 2 GB", "A protocol buffer ends there. Large weights belong in files of external data, beside the model."),
+    "C0803": Code("external data outside the model's folder", "A model reads no file but those beside it or below: no absolute path, no `..`, no link, no file with a second name elsewhere.", _model(_ADD, 'float[3] w = ["location": "../w.bin"]'), _model(_ADD, _WEIGHT), "onnx"),
+    "C0804": Code("a place that external data cannot be at", "Offset and length are numbers of bytes within the file; keys are those that ONNX names.", _model(_ADD, 'float[3] w = ["location": "w.bin", "offset": "-1"]'), _model(_ADD, _WEIGHT), "onnx"),
+    "C0805": Code("a tensor whose data do not fit its shape", "Sizes are not negative, their product can be counted, and the data are as long as they say.", _model(_ADD, "float[3] w = {1, 2}"), _model(_ADD, _WEIGHT), "onnx"),
+    "C0806": Code("an opset that is not read", "Opsets from 7 on are read, up to the newest that the installed `onnx` knows; older ones where operators have kept their meaning.", _model("y = Relu(x)", opset=999), _model("y = Relu(x)"), "onnx"),
+    "C0807": Code("no such operator", "ONNX has none of this name in the model's opset, or the model does not import its domain.", _model("y = Rely(x)"), _model("y = Relu(x)"), "onnx"),
+    "C0808": Code("a node of unknown output types", "What has no layer here is kept word for word, but its types must be known: from ONNX's shape inference, or written in the model.", _model("y = my.domain.Foo(x)", result="float[N]"), _model("y = my.domain.Foo(x)"), "onnx"),
+    "C0810": Code("graphs nested too deep", "Branches and loops hold graphs of their own, at most 24 inside each other.", _branches(26), _branches(2), "onnx"),
+    "C0811": Code("a node that is not as its operator wants", "An input or an attribute is missing, has the wrong type or length, or is a word that the operator does not know.", _model("y = MaxPool(x)", type="float[1, 3, 8, 8]", result="float[1, 3, 4, 4]"), _model("y = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(x)", type="float[1, 3, 8, 8]", result="float[1, 3, 4, 4]"), "onnx"),
+    "C0812": Code("an element type that has no place here", "Strings, complex numbers, sequences, sparse tensors and some 8-bit floats.", _model("y = Identity(x)", type="string[1, 3]", result="string[1, 3]"), _model("y = Identity(x)"), "onnx"),
+}  # fmt: skip
+
+_TORCH = {
+    "C0860": Code("not a PyTorch exported program", "A `.pt2` file is a ZIP archive that `torch.export.save` wrote with PyTorch 2.8 or later; this one is truncated, damaged, or something else."),
+    "C0861": Code("a pickle is not opened", "`.pt` and `.pth` files, and what a `.pt2` archive may carry besides raw tensors, are pickles: programs that run when they are read. Load such a file where you trust it, and save it with `torch.export.save`."),
+    "C0862": Code("PyTorch operations without a layer", "As errors: all operations of a program that have no place in a network. As a warning: those kept as opaque layers, which nothing moves past and which are not compiled."),
+    "C0863": Code("a module that cannot be exported", "`torch.export` runs the module on example inputs and records what it does; what the module's own code raised is in the notes."),
+    "C0864": Code("the package `torch` is missing", "Modules are exported, and made, by PyTorch: `pip install 'cnnir[torch]'`. `.pt2` files are read without it."),
+    "C0865": Code("memory written through a view", "The program writes into part of a tensor and reads the whole under another name. `run_decompositions({})` writes it without."),
+    "C0871": Code("not expressible in PyTorch", "No function of PyTorch has the layer's meaning, or a module cannot have a weight of that name."),
+    "C0872": Code("a network that is another one in training", "A layer with weights, or one that training treats otherwise, has traded places with a pool: right for the weights as they are, and only for these. `optimize(training=True)` moves what may be trained."),
+}  # fmt: skip
+
+_CAFFE = {
+    "C0841": Code("a field that Caffe does not have", "Messages of a prototxt have the fields of `caffe.proto`, spelt as there."),
+    "C0842": Code("a field that is not as Caffe has it", "A number stands where a text is needed, a field is given twice or as often as does not fit, or one is missing."),
+    "C0843": Code("layers of types that are not known", "Layers of Caffe's forks, and those of no meaning to a network of fixed shapes, have no place here; all of them are listed."),
+    "C0844": Code("a form of a layer that is not supported", "The layer is known, and what it is asked to do has no equal here."),
+    "C0845": Code("not a .caffemodel", "The file is cut short, damaged, or something else: no message of protobuf with layers in it."),
+    "C0846": Code("a weight that is not a number", "A weight is NaN, infinite or beyond float32, or a variance is negative."),
+    "C0847": Code("weights are drawn at random", "A prototxt has no weights; they come from the `.caffemodel` of its name beside it."),
+    "C0848": Code("layers that are left out", "Losses, accuracies and what silences a blob answer nothing at inference."),
+}  # fmt: skip
+
+CODES: Mapping[str, Code] = {**_SYNTAX, **_OPS, **_GRAPH, **_FILES, **_ONNX, **_TORCH, **_CAFFE}
+"""Code -> what it means. The first digits say where: 1 syntax, 2 ops and types, 3 graph, 4 to 7 files, targets, runs, export, 8 models of other frameworks."""

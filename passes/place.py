@@ -35,16 +35,17 @@ def place(
     price: PriceModel | None = None,
     nan: Nan = "assume",
     evidence: Evidence | None = None,
+    training: bool = False,
 ) -> Optimized:
     """Decide every pool of `graph` from the input to the output, and move what should move, in a verified copy.
 
     A pool sees what earlier moves have put in front of it, so a relu passes two pools in a row. `auto` moves where
     `price` says that it saves, to either side of the pool, `always` behind it wherever a law is proved, `never` nothing: it says
-    what could be moved. Proofs cite the `evidence` in place of assumptions.
+    what could be moved. Proofs cite the `evidence` in place of assumptions. With `training` only what holds while weights change moves.
     """
     result = graph.copy()
-    around = Surroundings(result, nan == "assume", evidence)
-    placement = Placement(around, place, Terms(exactness, nan), price or Operations())
+    around = Surroundings(result, nan == "assume", evidence, training)
+    placement = Placement(around, place, Terms(exactness, nan, training), price or Operations())
     decisions = placement.run([layer.name for layer in graph.layers() if isinstance(layer.op, Pooling)])
     verify(result)
     return Optimized(result, tuple(decisions))
@@ -59,6 +60,7 @@ class PlacePass:
     nan: Nan = "assume"
     price: PriceModel | None = None
     evidence: Evidence | None = None
+    training: bool = False
 
     def __call__(self, graph: Graph) -> Graph:
         """The network with every pool decided."""
@@ -66,7 +68,7 @@ class PlacePass:
 
     def decide(self, graph: Graph) -> Optimized:
         """As calling it, with the decisions."""
-        return place(graph, self.place, self.exactness, self.price, self.nan, self.evidence)
+        return place(graph, self.place, self.exactness, self.price, self.nan, self.evidence, self.training)
 
 
 @dataclass

@@ -23,6 +23,7 @@ from .laws import LAYER_LAWS
 from .laws.affine import Affine
 from .laws.down import Down
 from .laws.rule import LayerLaw, Pair, Proof, Refusal, RegionLaw
+from .laws.training import unsteady
 from .laws.up import Up
 from .region import Region
 from .rewrites import lift, sink, sinkable, swap
@@ -51,7 +52,7 @@ def _region(around: Surroundings, pool: Layer, region: Region, terms: Terms, pri
     for form, law in _forms(op):
         site = sink(around, pool, region, form)
         cost = price.saving(graph, site.decided, *law.work(site)).backwards
-        answer = law.check(site, terms) if cost.saves else None
+        answer = (unsteady(site, terms) or law.check(site, terms)) if cost.saves else None
         if isinstance(answer, Proof):
             for name in (pool.name, *region.names):
                 graph.revise(name, made_by=law.name)

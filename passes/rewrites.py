@@ -9,7 +9,6 @@ from cnnir.diagnostics import OpError
 from cnnir.ir.graph import Graph, Layer, Use, Value
 from cnnir.ops.base import Op
 from cnnir.ops.pooling import Pooling
-from cnnir.types import TensorType
 
 from .region import Region, entries, regions_down_from
 from .site import PoolSite
@@ -32,15 +31,21 @@ def lift(around: Surroundings, site: PoolSite, pool: Pooling, law: str | None) -
 
 
 def sinkable(around: Surroundings, pool: Layer) -> list[Region]:
-    """Regions that read the pool alone and whose results it could pool, from the largest to the smallest: not truth values."""
-    graph, (data,) = around.graph, around.graph.data(pool.name)
-    regions = regions_down_from(graph, Value(pool.name), around.order)
-    return [region for region in regions if _pools(pool.op, replace(graph.type(data), dtype=graph.type(region.result).dtype))]
+    """Regions that read the pool alone and would be well typed in front of it, from the largest to the smallest.
+
+    A layer may not want as many elements (scales along a pooled axis), and a pool not what a region makes (truth values).
+    """
+    regions = regions_down_from(around.graph, Value(pool.name), around.order)
+    return [region for region in regions if _well_typed(around.graph, pool, region)]
 
 
-def _pools(op: Op, data: TensorType) -> bool:
+def _well_typed(graph: Graph, pool: Layer, region: Region) -> bool:
+    (data,) = graph.data(pool.name)
+    known = {region.data: graph.type(data)}
     try:
-        op.infer([data])
+        for layer in region.layers:
+            (known[Value(layer.name)],) = layer.op.infer([known[v] for v in graph.data(layer.name)])
+        pool.op.infer([known[region.result]])
     except OpError:
         return False
     return True

@@ -19,11 +19,11 @@ from .region import Position
 class Surroundings:
     """Facts about a graph that is being rewritten, kept right through each move so that no pool pays for them again."""
 
-    def __init__(self, graph: Graph, assume_finite: bool = True, evidence: Evidence | None = None) -> None:
+    def __init__(self, graph: Graph, assume_finite: bool = True, evidence: Evidence | None = None, training: bool = False) -> None:
         self.graph = graph
         self.evidence = evidence
         self.order: dict[str, Position] = {layer.name: (place,) for place, layer in enumerate(graph.layers())}
-        self.ranges = Ranges(graph, assume_finite)
+        self.ranges = Ranges(graph, assume_finite, training)
         self.facts: dict[Hashable, Fact] = {}
         """Of single layers without coefficients, by what they compute and on which range: most sites of a network are alike."""
         self._behind: dict[str, str] | None = None

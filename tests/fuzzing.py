@@ -47,7 +47,7 @@ def fuzz(networks: st.SearchStrategy[Graph], count: int, ops: Iterable[type[Op]]
         counts.update(found)
         missing.difference_update(layer.op.name for layer in graph.layers())
 
-    run = settings(max_examples=BATCH, deadline=None, database=None, suppress_health_check=SLOW, phases=[Phase.generate, Phase.shrink])
+    run = settings(max_examples=BATCH, deadline=None, database=None, suppress_health_check=SLOW, phases=[Phase.generate])
     batch = 0
     try:
         while len(texts) < count:

@@ -180,7 +180,7 @@ RULES: Mapping[type[Op], Rule] = {
     shape.Reshape: _with_integers("Reshape", lambda op, data, result: result.shape),
     shape.Squeeze: _squeeze,
     shape.Unsqueeze: _with_integers("Unsqueeze", lambda op, data, result: op.axes),
-    shape.Transpose: _plain("Transpose", lambda op: {"perm": op.axes} if op.axes else {}),
+    shape.Transpose: _plain("Transpose", lambda op: {"perm": [axis % len(op.axes) for axis in op.axes]} if op.axes else {}),
     shape.Slice: _slice,
     Pad: _pad,
     Resize: _resize,

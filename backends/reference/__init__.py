@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from cnnir.diagnostics import CnnirError, Diagnostic, Label
 from cnnir.ir.graph import Graph, Value
+from cnnir.ops.opaque import Opaque
 from cnnir.ops.tensor import Input
 
 Array = np.ndarray[Any, Any]
 
 
 def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """Output name -> array. Values are dropped after their last use."""
+    """Output name -> array. Values are dropped after their last use. Raises CnnirError where nodes are opaque, naming them all."""
+    _refuse_opaque(graph)
     values: dict[Value, Array] = {}
     left = {v: len(graph.uses(v)) for layer in graph.layers() for v in graph.values(layer.name)}
     for layer in graph.layers():
@@ -31,3 +34,14 @@ def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
             if left[value] == 0 and not graph.is_output(value):
                 values.pop(value, None)
     return {name: values[value] for name, value in graph.results.items()}
+
+
+def _refuse_opaque(graph: Graph) -> None:
+    found = [(layer, layer.op) for layer in graph.layers() if isinstance(layer.op, Opaque)]
+    if not found:
+        return
+    spans = [(op.kind, layer.origin.span) for layer, op in found[:20]]
+    labels = tuple(Label(span, f"`{kind}`", primary=i == 0) for i, (kind, span) in enumerate(spans) if span is not None)
+    listing = ", ".join(f"`{layer.name}` ({op.kind})" for layer, op in found)
+    reasons = dict.fromkeys(f"`{op.kind}`: {op.reason}" for _, op in found if op.reason)
+    raise CnnirError(Diagnostic("C0604", f"nothing is known of {len(found)} layers: {listing}", labels, tuple(reasons)[:20]))

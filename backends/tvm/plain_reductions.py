@@ -11,7 +11,7 @@ from tvm.ir import Expr as PrimExpr
 from cnnir.ops.base import Array
 from cnnir.ops.matmul import MatMul
 from cnnir.ops.pooling import start_value
-from cnnir.ops.rearrange import Expand, Gather, Tile
+from cnnir.ops.rearrange import Expand, Gather
 from cnnir.ops.reduce import ArgMax, ArgMin, CumSum, ReduceMax, ReduceMin, ReduceProd, ReduceSum
 from cnnir.ops.special_pools import PoolPlaces
 from cnnir.ops.window import axis_pads
@@ -127,13 +127,6 @@ def _(op: MatMul, data: Tensors, weights: Weights, types: Sequence[TensorType], 
 def _(op: Expand, data: Tensors, weights: Weights, types: Sequence[TensorType], constants: Tensors) -> te.Tensor:
     (out,) = op.infer(types)
     return topi.broadcast_to(data[0], out.shape)
-
-
-@compute.register
-def _(op: Tile, data: Tensors, weights: Weights, types: Sequence[TensorType], constants: Tensors) -> te.Tensor:
-    (out,) = op.infer(types)
-    places = types[0].shape
-    return te.compute(out.shape, lambda *at: data[0](*(tirx.indexmod(p, n) for p, n in zip(at, places, strict=True))), name="tile")
 
 
 @tables.register

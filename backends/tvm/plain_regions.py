@@ -10,7 +10,7 @@ import numpy as np
 from tvm import te
 from tvm.ir import Expr as PrimExpr
 
-from cnnir.ir.graph import Graph
+from cnnir.ir.graph import Graph, Value
 from cnnir.ops.base import Op
 from cnnir.ops.elementwise import Elementwise, align
 from cnnir.ops.pooling import Pooling
@@ -98,20 +98,18 @@ def _function(name: str, graph: Graph, region: Region, op: Op, steps: Sequence[S
         data = [next(given) for _ in types]
         weights = {role: next(given) for role, _ in layer.weights}
         value = compute(op, data, weights, types, [next(given) for _ in tables(op, types)])
-    shape = graph.type(region.output).shape
     for step in steps:
-        value = _elementwise(value, step, given, shape if step is steps[-1] else None, kind)
+        value = _elementwise(value, step, given, graph.type(Value(step.layers[-1])).shape, kind)
     function = te.create_prim_func([*arguments, value])
     if isinstance(op, Pooling):
         function = function.with_attr(THREAD_PER_OUTPUT, True)
     return function.with_attr("global_symbol", name).with_attr("op_pattern", OPAQUE)
 
 
-def _elementwise(value: te.Tensor, step: Step, given: Iterator[te.Tensor], shape: tuple[int, ...] | None, kind: str) -> te.Tensor:
-    """One step as a compute over its broadcast output shape."""
+def _elementwise(value: te.Tensor, step: Step, given: Iterator[te.Tensor], shape: tuple[int, ...], kind: str) -> te.Tensor:
+    """One step as a compute over its output's shape, to which its operands are broadcast."""
     extras = [next(given) for _ in step.extras]
     coefficients = [next(given) for _ in step.coefficients]
-    output = shape or tuple(int(n) for n in value.shape)
 
     def at(*place: PrimExpr) -> PrimExpr:
         def read(tensor: te.Tensor) -> PrimExpr:
@@ -122,4 +120,4 @@ def _elementwise(value: te.Tensor, step: Step, given: Iterator[te.Tensor], shape
         result = build(step.expr, [read(value), *map(read, extras)], named, kind)
         return strict(result) if kind == "llvm" else result  # CUDA source is compiled without contraction
 
-    return te.compute(output, at, name="step")
+    return te.compute(shape, at, name="step")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cnnir.diagnostics import CnnirError, Diagnostic, Label
 from cnnir.ir.graph import Graph, Value
 from cnnir.ops.elementwise import Elementwise
+from cnnir.ops.opaque import Opaque
 from cnnir.ops.tensor import Input
 
 from . import blocked_regions
@@ -57,9 +58,16 @@ def _require_rules(graph: Graph) -> None:
     spans = [(layer, layer.origin.span) for layer in found[:20]]
     labels = [Label(span, f"`{layer.name}`", primary=i == 0) for i, (layer, span) in enumerate(spans) if span is not None]
     listing = ", ".join(f"`{layer.name}`" for layer in found)
+    reasons = dict.fromkeys(f"`{layer.op.kind}`: {layer.op.reason}" for layer in found if isinstance(layer.op, Opaque) and layer.op.reason)
     count = f"{len(found)} layer{'s' * (len(found) > 1)}"
     raise CnnirError(
-        Diagnostic("C0512", f"{count} cannot be compiled: {listing}", tuple(labels), help="`cnnir.evaluate` runs what has a meaning")
+        Diagnostic(
+            "C0512",
+            f"{count} cannot be compiled: {listing}",
+            tuple(labels),
+            tuple(reasons)[:20],
+            "`cnnir.evaluate` runs what has a meaning",
+        )
     )
 
 

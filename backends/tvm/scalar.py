@@ -25,7 +25,8 @@ Builder = Callable[..., PrimExpr]
 def _sign(x: PrimExpr) -> PrimExpr:
     dtype = str(x.ty.dtype)
     one, zero = tirx.const(1, dtype), tirx.const(0, dtype)
-    below = zero if dtype.startswith("uint") else tirx.Select(x < zero, tirx.const(-1, dtype), zero)
+    rest = tirx.Select(tirx.EQ(x, zero), zero, x) if "float" in dtype else zero  # NaN has no sign, and stays
+    below = zero if dtype.startswith("uint") else tirx.Select(x < zero, tirx.const(-1, dtype), rest)
     return tirx.Select(x > zero, one, below)
 
 

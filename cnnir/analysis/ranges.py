@@ -14,10 +14,14 @@ from cnnir.ops.tensor import Input
 class Ranges:
     """Value -> interval, hulled over its elements, for one state of a graph. Reads weights only of layers on the way."""
 
-    def __init__(self, graph: Graph, assume_finite: bool = True) -> None:
-        """`assume_finite`: inputs without a declared range hold finite numbers; else anything, NaN included."""
+    def __init__(self, graph: Graph, assume_finite: bool = True, training: bool = False) -> None:
+        """`assume_finite`: inputs without a declared range hold finite numbers; else anything, NaN included.
+
+        `training`: weights may become any numbers, so that nothing is known of what they make.
+        """
         self.graph = graph
         self.assume_finite = assume_finite
+        self.training = training
         self._known: dict[Value, Interval] = {}
 
     def __getitem__(self, value: Value) -> Interval:
@@ -48,6 +52,8 @@ class Ranges:
         if isinstance(layer.op, Input) and layer.op.range is None and not self.assume_finite and layer.type.is_float:
             return Interval(-math.inf, math.inf, True, True)
         of = precision(self.graph.type(value).dtype)
+        if self.training and layer.weights:
+            return unknown(of)
         types = [self.graph.type(v) for v in operands]
         known = [self._known[v] for v in operands]
         found = layer.op.output_range(known, types, lambda: self.graph.parameters(layer.name), of)

@@ -123,15 +123,20 @@ def load_model(path: str) -> Graph:
         missing = True
     if missing:
         raise CnnirError(Diagnostic("C0401", f"there is no file `{path}`"), exit_code=2)
-    return cnnir.load(path, _given_shapes())
+    return cnnir.load(path, shapes=_given_shapes(), weights=_given_weights())
 
 
-_SHAPES = "cnnir.shapes"
+_SHAPES, _WEIGHTS = "cnnir.shapes", "cnnir.weights"
 
 
 def _given_shapes() -> dict[str, tuple[int, ...]]:
     context = click.get_current_context(silent=True)
     return context.meta.get(_SHAPES, {}) if context else {}
+
+
+def _given_weights() -> str | None:
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_WEIGHTS) if context else None
 
 
 def _shapes(context: click.Context, option: click.Parameter, given: Sequence[str]) -> None:
@@ -151,9 +156,21 @@ def shape_option(function: F) -> F:
     return click.option("--shape", multiple=True, metavar="NAME=1,3,224,224", expose_value=False, callback=_shapes, help=text)(function)
 
 
+def _weights(context: click.Context, option: click.Parameter, given: str | None) -> None:
+    """Keep what `--weights` says for `load_model`."""
+    del option
+    context.meta[_WEIGHTS] = given
+
+
+def weights_option(function: F) -> F:
+    """`--weights`, for a model whose weights are in another file."""
+    text = "The .caffemodel of a .prototxt.  [default: of the same name, beside it]"
+    return click.option("--weights", metavar="FILE", default=None, expose_value=False, callback=_weights, help=text)(function)
+
+
 def model_argument(function: F) -> F:
-    """MODEL, and `--shape` for its inputs."""
-    return click.argument("model", metavar="MODEL")(shape_option(function))
+    """MODEL, `--shape` for its inputs and `--weights`."""
+    return click.argument("model", metavar="MODEL")(shape_option(weights_option(function)))
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of a table.")

@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from .arrays import read_arrays
-from .console import emit_json, json_option, load_model, shape_option, target_options, threads_option
+from .console import emit_json, json_option, load_model, shape_option, target_options, threads_option, weights_option
 
 Array = np.ndarray[Any, Any]
 
@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 @click.command()
 @click.argument("model", metavar="PKG|MODEL")
 @shape_option
+@weights_option
 @click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE", help="A .npy for one input, or a .npz with an array an input.")
 @click.option(
     "--random",

@@ -46,7 +46,7 @@ def _once(pieces: list[Piece], length: int, bodies: set[tuple[Hashable, ...]], r
     place = 0
     while place < len(pieces):
         body = pieces[place : place + length]
-        if len(body) == length and _begins(linked, place, length) and tuple(shapes[place : place + length]) in bodies:
+        if len(body) == length and _begins(body, linked, place) and tuple(shapes[place : place + length]) in bodies:
             found.append(Repeat([body]))
             place += length
         else:
@@ -77,7 +77,7 @@ def _rounds(pieces: list[Piece], period: int, keys: _Keys) -> list[Piece]:
     while place < len(pieces):
         times = 1 + runs[place] // period
         body = pieces[place : place + period]
-        if times > 1 and _begins(linked, place, period) and not eager(body) and not any(isinstance(piece, Repeat) for piece in body):
+        if times > 1 and _begins(body, linked, place) and not eager(body) and not any(isinstance(piece, Repeat) for piece in body):
             found.append(Repeat([pieces[place + i * period : place + (i + 1) * period] for i in range(times)]))
             place += times * period
         else:
@@ -99,16 +99,20 @@ def _linked(pieces: Sequence[Piece], readers: Mapping[Value, int]) -> list[bool]
     """Whether each piece reads the one before it, and nothing else does."""
     return [
         before is not None
-        and len(piece.operands) == 1
+        and _follows(piece)
         and len(before.values) == 1
         and piece.operands[0] == before.values[0]
         and readers[before.values[0]] == 1
-        and not (isinstance(piece, Leaf) and not piece.spelled.chained)
         for before, piece in pairwise([None, *pieces])
         if piece is not None
     ]
 
 
-def _begins(linked: Sequence[bool], place: int, length: int) -> bool:
-    """Whether the pieces from a place on are a chain; the first may read anything."""
-    return all(linked[place + 1 : place + length])
+def _follows(piece: Piece) -> bool:
+    """Whether a piece may stand behind an arrow."""
+    return len(piece.operands) == 1 and (not isinstance(piece, Leaf) or piece.spelled.chained)
+
+
+def _begins(body: Sequence[Piece], linked: Sequence[bool], place: int) -> bool:
+    """Whether the pieces from a place on are a chain, of which the first may read anything, but one value."""
+    return _follows(body[0]) and all(linked[place + 1 : place + len(body)])

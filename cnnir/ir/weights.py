@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -84,11 +84,16 @@ class Stored:
             return np.frombuffer(file.read(end - begin), np.uint8)
 
 
+Kind = Literal["parameter", "buffer", "constant"]
+"""What training makes of a weight: it changes parameters, updates buffers, and knows constants only by what they do."""
+
+
 @dataclass(frozen=True, eq=False)
 class Held:
     """An array that is already in memory."""
 
     values: Array
+    kind: Kind = "parameter"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -105,7 +110,39 @@ class Held:
         return self.values
 
 
-WeightSource = Seeded | Stored | Held
+@dataclass(frozen=True)
+class Mapped:
+    """Bytes of a file, little-endian and in C order, memory-mapped when read."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def array(self) -> Array:
+        """Map the array; copied where its place in the file is none that numbers may begin at."""
+        if not math.prod(self.shape):
+            return np.zeros(self.shape, self.dtype)
+        raw = np.memmap(self.path, np.uint8, "r", self.offset, (math.prod(self.shape) * self.dtype.itemsize,))
+        if self.offset % self.dtype.alignment:
+            return np.frombuffer(raw.tobytes(), self.dtype).reshape(self.shape)
+        return raw.view(np.ndarray).view(self.dtype).reshape(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """An array that is made of others when it is asked for."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    make: Callable[[], Array]
+
+    def array(self) -> Array:
+        """Make it."""
+        return self.make()
+
+
+WeightSource = Seeded | Stored | Held | Mapped | Computed
 
 
 class Weights:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -153,6 +153,7 @@ class Dropout(Elementwise):
     """x: dropout is the identity at inference. `rate` is kept so that the network prints as it was written."""
 
     name: ClassVar[str] = "dropout"
+    steady: ClassVar[bool] = False
     activation: ClassVar[bool] = False
     floating: ClassVar[bool] = False
     rate: float = 0.5
@@ -202,13 +203,15 @@ class BatchNorm(Elementwise):
     """
 
     name: ClassVar[str] = "batchnorm"
+    steady: ClassVar[bool] = False
     activation: ClassVar[bool] = False
     eps: float = 1e-5
 
     def parameters(self, inputs: Sequence[TensorType]) -> Mapping[str, Parameter]:
         shape, dtype = (inputs[0].channels,), inputs[0].dtype
         near_one, near_zero = Parameter(shape, dtype, "around_one"), Parameter(shape, dtype, "around_zero")
-        return {"scale": near_one, "bias": near_zero, "mean": near_zero, "variance": near_one}
+        statistics = {"mean": replace(near_zero, learned=False), "variance": replace(near_one, learned=False)}
+        return {"scale": near_one, "bias": near_zero, **statistics}
 
     def coefficients(self, parameters: Mapping[str, Array]) -> Mapping[str, Array]:
         scale, bias, mean, variance = (np.asarray(parameters[r], np.float64) for r in ("scale", "bias", "mean", "variance"))

@@ -36,6 +36,8 @@ class Parameter:
     dtype: str = "f32"
     init: Init = "he"
     fan_in: int = 1
+    learned: bool = True
+    """Whether gradients change it in training: not so statistics and masks."""
 
 
 @dataclass(frozen=True)

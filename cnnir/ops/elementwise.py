@@ -35,6 +35,8 @@ class Elementwise(Op):
 
     activation: ClassVar[bool] = True
     """Whether its evaluations count as activation work in reports (arithmetic and affine layers do not)."""
+    steady: ClassVar[bool] = True
+    """Whether it is this formula in training too. What its weights become there is another question."""
     floating: ClassVar[bool] = True
     """Whether it needs floating-point inputs."""
 

@@ -39,6 +39,11 @@ class Opaque(OptionalInputs):
         sound = all(_is_number(value) for _, value in self.payload)
         require(sound, "C0206", f"an attribute of `{self.kind}` is not a number", help="keep it as bytes")
 
+    @property
+    def reason(self) -> str:
+        """Why it is kept as it is, if who made it says so."""
+        return str(dict(self.payload).get("why", ""))
+
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         return self.types
 

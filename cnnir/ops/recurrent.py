@@ -146,3 +146,15 @@ class Gru(Recurrent):
         else:
             new = np.tanh(h + (reset * hidden) @ of_h.T + shift_h)
         return [(1 - update) * new + update * hidden]
+
+
+@dataclass(frozen=True)
+class Rnn(Recurrent):
+    """The plain recurrent layer: tanh of the sums."""
+
+    name: ClassVar[str] = "rnn"
+    inputs: ClassVar[tuple[int, int]] = (1, 3)
+
+    def step(self, x: Array, states: list[Array], weights: Mapping[str, Array]) -> list[Array]:
+        total = x @ weights["weight"].T + states[0] @ weights["recurrence"].T
+        return [np.tanh(total + weights["bias"].reshape(2, -1).sum(axis=0) if self.bias else total)]

@@ -188,7 +188,7 @@ class ReduceLogSumExp(Reduction):
         wide = inputs[0].astype(np.float64)
         over = self.over(wide.ndim)
         with np.errstate(all="ignore"):
-            most = wide.max(axis=over, keepdims=True)
+            most = wide.max(axis=over, keepdims=True, initial=-np.inf)
             most = np.where(np.isfinite(most), most, 0)
             total = np.log(np.exp(wide - most).sum(axis=over, keepdims=True)) + most
         return (total.reshape(self.infer([TensorType("f32", wide.shape)])[0].shape).astype(inputs[0].dtype),)

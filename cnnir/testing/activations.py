@@ -190,4 +190,4 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")  # noqa: T201  (that is what it is for)
+    print(page(), end="")

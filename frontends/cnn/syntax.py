@@ -12,10 +12,10 @@ from lark import Lark, Token, UnexpectedInput, UnexpectedToken
 
 from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
 
+from ..lexer import TerminalLexer
 from .ast import File
 from .build import Builder
 from .hints import hint
-from .lexer import TerminalLexer
 from .lines import LineRule
 from .screen import screen
 

@@ -14,6 +14,7 @@ from .affine import Affine
 from .channel import Channel
 from .down import Down
 from .rule import Proof, Refusal, RegionLaw
+from .training import unsteady
 from .up import Up
 from .valley import Valley
 
@@ -56,6 +57,8 @@ def search(around: Surroundings, pool: Layer, result: Value, reader: str, terms:
 def proved(site: PoolSite, terms: Terms) -> Found | Refusal:
     """The first law that is proved; or of all refusals the one whose law came furthest."""
     refusals: list[Refusal] = []
+    if (refusal := unsteady(site, terms)) is not None:
+        return refusal
     for law in REGION_LAWS:
         answer = law.check(site, terms)
         if isinstance(answer, Proof):

@@ -87,6 +87,15 @@ def test_every_layer_is_in_exactly_one_kernel() -> None:
             assert sorted(computed) == sorted(layers)
 
 
+@pytest.mark.parametrize("pool", ["global_minpool", "global_avgpool", "conv(8, 8)", "maxpool(8)"])
+def test_what_rides_may_broadcast_and_more_may_ride_behind_it(pool: str) -> None:
+    """Found by a random network: the steps behind a broadcast one were computed over its first column."""
+    graph = cnnir.parse(f"network n(x: f32[1, 8, 8, 8]) {{ x -> {pool} -> add(x) -> relu -> mul(x) }}")
+    feeds = random_feeds(graph.inputs, graph.ranges, seed=1)
+    answer, wanted = cnnir.compile(graph, threads=1)(feeds)["output"], cnnir.evaluate(graph, feeds)["output"]
+    np.testing.assert_allclose(answer, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_wrong_feeds_are_refused() -> None:
     program = cnnir.compile(network("x: f32[1, 2, 4, 4]) { x -> relu }"), threads=1)
     good = np.zeros((1, 2, 4, 4), np.float32)
@@ -196,12 +205,13 @@ def test_long_chains_of_smooth_layers_compile_in_time() -> None:
         ("x: f64[3]) { sub(x, x) }", [np.inf, -np.inf, 3.0]),
         ("x: f32[1, 1, 3]) { x -> lrn(5, alpha=1, beta=1e80) }", [0.5, 1.0, 2.0]),
         ("x: f16[1, 1, 3]) { x -> pad(1, value=1e80) }", [0.5, 1.0, 2.0]),
+        ("x: f32[3]) { x -> sign }", [np.nan, -0.0, -np.inf]),
         ("x: f32[3]) { x -> batchnorm -> bias -> prelu }", [-0.5, 1.0, 2.0]),
         ("x: f32[]) { x -> bias -> sigmoid -> mul(2) }", 0.5),
     ],
 )
 def test_what_random_networks_found(body: str, values: list[float]) -> None:
-    """Integers that no float32 holds, no sign at all, 0 / 0, 0 times an infinity, numbers beyond the dtype, vectors and numbers."""
+    """Integers that no float32 holds, no sign at all, 0 / 0, 0 times an infinity, no sign of no number, numbers beyond the dtype, vectors and numbers."""
     graph = network(body)
     feeds = {"x": np.asarray(values, graph.inputs["x"].numpy).reshape(graph.inputs["x"].shape)}
     got, expected = (run(feeds)["output"] for run in (cnnir.compile(graph, threads=1), lambda f: cnnir.evaluate(graph, f)))

@@ -21,6 +21,7 @@ from cnnir.ir.weights import Seeded  # noqa: E402
 from cnnir.ops import arithmetic as ar  # noqa: E402
 from cnnir.ops import piecewise as pw  # noqa: E402
 from cnnir.ops import pooling as po  # noqa: E402
+from cnnir.ops import shape as sh  # noqa: E402
 from cnnir.ops import smooth as sm  # noqa: E402
 from cnnir.ops import tensor as te  # noqa: E402
 from cnnir.ops.activation import UserActivation  # noqa: E402
@@ -205,6 +206,7 @@ def test_convolutions(op: Op, shape: tuple[int, ...]):
 TENSORS: list[tuple[Op, tuple[int, ...]]] = [
     (te.Softmax(), (2, 5, 3)), (te.Softmax(-1), (2, 5, 3)), (te.Flatten(), (2, 3, 4, 5)), (te.Flatten(), (4,)), (te.Lrn(5), (2, 7, 3, 4)),
     (te.Lrn(4, 0.5, 0.5, 2.0), (2, 7, 3, 4)), (te.Lrn(3, 0.9), (2, 7, 3)), (te.Lrn(3, 0.9), (2, 7)), (te.Lrn(9, 0.9), (1, 4, 2, 2, 3)),
+    (sh.Transpose((-1, 0)), (2, 3)),
 ]  # fmt: skip
 
 

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+from onnx.parser import parse_model
 
 from cnnir.codes import CODES
 from cnnir.diagnostics import CnnirError
-from cnnir.frontends import cnn, pipeline
+from cnnir.frontends import cnn, onnx, pipeline
 from cnnir.ir.verify import verify
 from cnnir.passes.laws import LAWS
 from cnnir.pipeline import Deciding, make, make_all
@@ -22,6 +23,8 @@ def read(code: str, text: str, folder: Path) -> None:
     """What a user does with a text of the code's language, in an empty folder."""
     if CODES[code].language == "pipeline":
         make_all(pipeline.parse(text))
+    elif CODES[code].language == "onnx":
+        verify(onnx.parse(parse_model(text).SerializeToString()))
     else:
         verify(cnn.parse(text, folder=folder))
 
@@ -61,11 +64,12 @@ NO_TEXT_SHOWS = {
     "C0223",  # opaque layers are refused by compilers, not by the language
     "C0301", "C0302",  # only a faulty pass makes them
     "C0403", "C0404",  # a weights file that is wrong in itself
+    "C0801", "C0802",  # a file that is no model
 }  # fmt: skip
 
 
 def test_every_language_code_has_an_example_unless_no_text_can_show_it() -> None:
-    language = {code for code in CODES if code < "C05" or code in ("C0510", "C0511")}
+    language = {code for code in CODES if code < "C05" or code in ("C0510", "C0511") or "C08" < code < "C086"}
     assert {code for code in language if code not in SHOWN} == NO_TEXT_SHOWS
 
 

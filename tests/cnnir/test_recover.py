@@ -167,6 +167,12 @@ def test_a_small_network_stays_as_it_is() -> None:
     assert "block" not in cnnir.dumps(imported(cnnir.parse(text)))
 
 
+def test_what_reads_several_values_begins_no_repetition() -> None:
+    """Found by a random network: `concat` of one value may follow an arrow, `concat` of four may not."""
+    graph = cnnir.parse("network n(x: f32[1, 2, 2, 2]) { concat(x, x, x, x) -> [concat]*4 }")
+    assert cnnir.parse(cnnir.dumps(graph)) == graph and "concat(x, x, x, x) -> " in cnnir.dumps(graph)
+
+
 def test_one_foreign_weight_is_named_where_it_is_used() -> None:
     text = """network n(x: f32[1, 4, 8, 8]) {
     x -> conv(4, 3, pad=1) -> relu -> conv(4, 3, pad=1, weight="shared", bias="conv3.bias") -> conv(4, 1)

@@ -14,8 +14,8 @@ from cnnir.backends.reference import evaluate
 from cnnir.diagnostics import CnnirError, Source
 from cnnir.frontends import cnn
 from cnnir.frontends.cnn.formatting.tokens import significant
-from cnnir.frontends.cnn.lexer import TerminalLexer
 from cnnir.frontends.cnn.lines import LineRule
+from cnnir.frontends.lexer import TerminalLexer
 from cnnir.ir.graph import Graph
 from cnnir.ir.verify import verify
 from cnnir.ops.activation import UserActivation

@@ -1,4 +1,4 @@
-"""Every alternative of every rule of the three grammars is taken by some text of these tests."""
+"""Every alternative of every rule of the grammars is taken by some text of these tests."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ TESTS = Path(__file__).parent.parent
 LONGEST = 2_000
 ROOMS = {
     "cnn": ["frontends/*.py", "cnnir/test_text.py", "cnnir/test_codes.py"],
+    "prototxt": ["frontends/caffe/*.py"],
     "pattern": ["cli/test_find.py", "frontends/*.py"],
     "pipeline": ["cli/test_opt_pipelines.py", "frontends/*.py", "cnnir/test_pipeline.py", "passes/*.py"],
 }

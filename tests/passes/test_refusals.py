@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import cnnir
 from cnnir.backends.reference import evaluate
 from cnnir.decisions import Optimized
 from cnnir.facts import analyse, transfer
@@ -187,3 +188,9 @@ def test_many_channels_are_analysed_in_groups() -> None:
     start = time.perf_counter()
     assert place(graph, "always").decisions[0].verdict == "moved"
     assert time.perf_counter() - start < 0.5
+
+
+def test_zero_times_a_range_without_end_is_refused_quietly() -> None:
+    graph = cnnir.parse("network n(x: f32[1, 2, 4, 4] in [0, 1]) { x -> rsqrt -> avgpool(1) -> mul(0) -> avgpool(2) }")
+    decision = place(graph, "always", "ulp", nan="strict").decisions[-1]
+    assert (decision.verdict, decision.law, decision.condition) == ("refused", "affine", "no overflow")

@@ -93,10 +93,17 @@ def test_what_is_refused_is_left_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pool", "behind"), [("maxpool(2)", "cast(bool)"), ("adaptive_maxpool(1)", "cast(bool)"), ("avgpool(2)", "cast(i32)")]
+    ("dtype", "pool", "behind"),
+    [
+        ("f32", "maxpool(2)", "cast(bool)"),
+        ("f32", "adaptive_maxpool(1)", "cast(bool)"),
+        ("f32", "avgpool(2)", "cast(i32)"),
+        ("f32", "maxpool(2)", "quantize([0.5, 0.25], axis=-1)"),
+        ("i8", "maxpool_places(2)", "hardtanh(hi=1.9e16)"),
+    ],
 )
-def test_what_the_pool_could_not_read_stays_behind_it(pool: str, behind: str) -> None:
-    graph = cnnir.parse(f"network n(x: f32[1, 2, 4, 4]) {{ x -> {pool} -> {behind} }}")
+def test_what_would_not_be_well_typed_in_front_of_the_pool_stays_behind_it(dtype: str, pool: str, behind: str) -> None:
+    graph = cnnir.parse(f"network n(x: {dtype}[1, 2, 4, 4]) {{ x -> {pool} -> {behind} }}")
     for done in (place(graph, "auto", price=InFront()), AbsorbPass().decide(graph)):
         assert done.graph == graph and done.decisions == ()
 

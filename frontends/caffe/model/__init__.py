@@ -1,0 +1,1 @@
+"""The `.caffemodel`: protobuf's wire format, read where it lies."""
