@@ -67,7 +67,7 @@ def no_overflow(question: Question) -> Refusal | None:
     if question.terms.nan != "strict" or found is None:
         return None
     known = site.surroundings.ranges[site.region.data]
-    with np.errstate(invalid="ignore"):  # 0 times an infinity is NaN, and less than nothing
+    with np.errstate(all="ignore"):  # 0 times an infinity is NaN, and less than nothing
         largest = (found.size_scale * known.magnitude + found.size_shift).max() * (1 + largest_window(site.op, site.data))
     if not known.nan and largest < site.precision.max / 2:
         return None
