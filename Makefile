@@ -39,8 +39,8 @@ torch-zoo: $(pytorch)  ## two dozen families of networks nobody here wrote, from
 	@$(pip) --no-deps pytorchcv
 	@$(bin)/python -m cnnir.testing.torch_zoo
 
-fuzz: $(dev)  ## 5,000 random networks against every law, 200 compiled; CNNIR_FUZZ=100000 takes more
-	@$(bin)/pytest -q -s -m fuzz -p no:xdist tests/test_fuzz.py tests/test_fuzz_compiled.py
+fuzz: $(dev)  ## 5,000 random networks against every law, 200 compiled; 10,000 regions in front of pools, as many compiled
+	@$(bin)/pytest -q -s -m fuzz -p no:xdist tests/test_fuzz.py tests/test_fuzz_compiled.py tests/test_random_regions.py tests/test_random_regions_compiled.py
 
 node-tests: $(dev)  ## ONNX's own tests of operators, each compiled as written and with everything moved; half an hour
 	@$(bin)/pytest -q -m nodes tests/frontends/onnx/test_node_tests.py

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
-from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto
+from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 from cnnir.diagnostics import CnnirError, OpError, Origin, Span
 from cnnir.ir.graph import Graph, Value
@@ -69,7 +69,8 @@ class Importer:
         proto = self._model.graph
         if not proto.output:
             raise refuse("C0303", "the model has no output", self._head)
-        spans = [self._listing.span(1 + len(proto.input) + k) for k in range(len(proto.node))]
+        first = 1 + len(_given(proto))
+        spans = [self._listing.span(first + k) for k in range(len(proto.node))]
         order = ordered(proto, (), spans)
         self._declared = {info.name: static_type(info.type) for info in (*proto.value_info, *proto.output)}
         scope = Scope({}, opsets)
@@ -113,7 +114,7 @@ class Importer:
             scope.names[sparse.values.name] = None
 
     def _inputs(self, proto: GraphProto, scope: Scope) -> None:
-        declared = [(info, self._listing.span(1 + k)) for k, info in enumerate(proto.input) if info.name not in scope.names]
+        declared = [(info, self._listing.span(1 + k)) for k, info in enumerate(_given(proto))]
         types = Inputs(self._shapes, self._problems).types(declared)
         for info, span in declared:
             t = types.get(info.name)
@@ -309,11 +310,17 @@ def _defaults(node: Node) -> dict[str, AttributeProto]:
     return {name: a.default_value for name, a in schema.attributes.items() if a.default_value.name}
 
 
+def _given(graph: GraphProto) -> list[ValueInfoProto]:
+    """The inputs that are none of the initializers, which older models list among them."""
+    known = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
+    return [info for info in graph.input if info.name not in known]
+
+
 def _lines(model: ModelProto) -> list[str]:
     """The model as diagnostics show it."""
     opsets = ", ".join(f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import)
     made = f" by {model.producer_name} {model.producer_version}".rstrip() if model.producer_name else ""
-    return [f"ONNX model{made}: {opsets or 'no opset'}", *(f"input {i.name}" for i in model.graph.input), *map(_line, model.graph.node)]
+    return [f"ONNX model{made}: {opsets or 'no opset'}", *(f"input {i.name}" for i in _given(model.graph)), *map(_line, model.graph.node)]
 
 
 def _line(node: NodeProto) -> str:

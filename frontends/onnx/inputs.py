@@ -107,6 +107,14 @@ class Inputs:
     def _refuse_unknown(self, unknown: list[tuple[ValueInfoProto, Span]]) -> None:
         if unknown:
             listing = ", ".join(f"`{info.name}`" for info, _ in unknown)
-            example = " ".join(f"--shape {info.name}=1,3,224,224" for info, _ in unknown[:3])
+            example = " ".join(f"--shape {info.name}={_usual(info)}" for info, _ in unknown[:3])
             help = f"give them: `{example}`, or `shapes={{...}}` in Python"
             self.problems.add(refuse("C0222", f"sizes are not known of {listing}", unknown[0][1], help=help))
+
+
+def _usual(info: ValueInfoProto) -> str:
+    """A shape that somebody may mean: one image, of 224 by 224, where nothing is said."""
+    sizes = info.type.tensor_type.shape.dim
+    if not info.type.tensor_type.HasField("shape"):
+        return "1,3,224,224"
+    return ",".join(str(d.dim_value) if d.HasField("dim_value") else ("1" if i < 2 else "224") for i, d in enumerate(sizes))
