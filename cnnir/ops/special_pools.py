@@ -73,6 +73,17 @@ class MaxPoolPlaces(SlidingPool):
         (pooled,) = super().infer(inputs)
         return pooled, TensorType("i64", pooled.shape)
 
+    def slot_range(
+        self,
+        slot: int,
+        inputs: Sequence[Interval],
+        types: Sequence[TensorType],
+        parameters: Callable[[], Mapping[str, Array]],
+        precision: Precision,
+    ) -> Interval:
+        """Elements are elements of the input, and places are places, whatever the elements are."""
+        return self.alone(slot, types).output_range(inputs, types, parameters, precision)
+
     def alone(self, slot: int, inputs: Sequence[TensorType]) -> Op:
         return (PoolPlaces if slot else MaxPool)(**self.attributes())
 
