@@ -119,3 +119,11 @@ def test_the_checker_knows_pools_that_give_more_than_elements(layer: str) -> Non
     (found,) = cnnir.evaluate(graph, {"x": np.full((1, 1, 4, 4), 0.5, np.float32)}).values()
     for lo, hi in (_ends(Ranges(graph)[value]), Checked(graph)[value]):
         assert lo <= found.min() and found.max() <= hi
+
+
+def test_a_start_that_rounds_to_minus_zero_is_one() -> None:
+    """In f32, -1e-231 is -0, and so is what an empty window of a pool that starts there holds."""
+    graph = cnnir.parse("network n(x: f32[1, 1, 2, 2] in [0.5, 1]) { x -> maxpool(1, pad=1, dilation=2, start=-1e-231) }")
+    (value,) = graph.results.values()
+    (found,) = cnnir.evaluate(graph, {"x": np.ones((1, 1, 2, 2), np.float32)}).values()
+    assert ((found == 0) & np.signbit(found)).any() and Ranges(graph)[value].minus_zero
