@@ -87,9 +87,10 @@ class Ranges:
 
     def _pooled(self, layer: Layer, op: Pooling, data: Ends) -> Ends | None:
         """Elements, what the pool starts from, or means of elements; nothing is known of other kinds."""
-        kind, start = kind_of(op), start_of(op)
+        kind = kind_of(op)
         if kind == "other":
             return None
+        start, _ = _rounded((start_of(op),) * 2, layer.type)
         if kind != "avg":
             (source,) = self._graph.data(layer.name)
             shown = np.isfinite(start) or empty_window(op, self._graph.type(source)) is not None
@@ -153,5 +154,6 @@ def _pieces(lo: float, hi: float, t: TensorType) -> tuple[Array, Array]:
 def _rounded(ends: Ends, t: TensorType) -> Ends:
     if not t.is_float:
         return ends
-    rounded = np.asarray(ends, np.float64).astype(t.numpy).astype(np.float64)
+    with np.errstate(over="ignore"):  # beyond every number of the type it is infinite
+        rounded = np.asarray(ends, np.float64).astype(t.numpy).astype(np.float64)
     return float(rounded[0]), float(rounded[1])
