@@ -78,12 +78,31 @@ def dumps(graph: Graph) -> str:
 
 
 def save(graph: Graph, path: str | Path) -> None:
-    """Write the network as `.cnn`, with a `.safetensors` beside it where weights are not drawn from their keys."""
+    """Write the network in the format of the suffix: `.cnn`, with a `.safetensors` beside it where weights are not drawn, or `.onnx`.
+
+    Raises CnnirError: exit code 2 for any other suffix and where the file cannot be written.
+    """
     from cnnir.ir.text import save as write_graph
 
-    if Path(path).suffix != ".cnn":
-        raise CnnirError(Diagnostic("C0501", f"cannot write `{path}`: networks are written as `.cnn` only, for now"), 2)
-    write_graph(graph, Path(path))
+    path = Path(path)
+    if path.suffix == ".onnx":
+        export_onnx(graph, path)
+        return
+    if path.suffix != ".cnn":
+        help = "networks are written as `.cnn` and `.onnx`"
+        raise CnnirError(Diagnostic("C0501", f"cannot write `{path}`: unknown kind of file `{path.suffix}`", help=help), 2)
+    write_graph(graph, path)
+
+
+def export_onnx(graph: Graph, path: str | Path, *, external: bool | None = None) -> None:
+    """Write the network as an ONNX model. One that was read from ONNX keeps its names, its opset, and each node that nobody touched.
+
+    `external`: weights in `<path>.data` beside it; by default those that were beside the model before, and all above 2 GB.
+    Raises CnnirError naming every layer that ONNX cannot say; exit code 2 where the file cannot be written.
+    """
+    from cnnir.backends.onnx_export import save as write_model
+
+    write_model(graph, path, external=external)
 
 
 def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
