@@ -155,7 +155,7 @@ class Builder:
         if not accepts(operator, dtype, self.opset):
             unsupported(f"ONNX's {operator} is not defined for {dtype}{'' if self.opset == OPSET else f' in opset {self.opset}'}")
         if self.opset < OPSET:
-            inputs, attributes = older(self, operator, inputs, attributes)
+            operator, inputs, attributes = older(self, operator, inputs, attributes)
         output = self.unique(f"{self._layer.name}/{operator}" if self._layer else operator)
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output

@@ -15,31 +15,29 @@ from cnnir.ops.tensor import Input
 
 from .builder import Builder
 from .groups import Group
+from .tensors import Tensors
 
 
 @dataclass(frozen=True)
 class Alias:
-    """A name of the file for what another name says already: the result of an identity."""
+    """A name of the file for what another name says already: the result of an identity, which may look at `others`, too."""
 
     node: int
     of: str
+    others: tuple[str, ...]
 
 
 def aliases(source: Provenance, without: Collection[int]) -> dict[str, Alias]:
     """Name -> what it is another name for, of every result that no layer of its node makes; but for nodes that are left out."""
     found: dict[str, Alias] = {}
-    made = _makers(source.nodes)
     for number, node in enumerate(source.nodes):
-        if number in without:
-            continue
         own = {made.name for made in node.layers}
         for name, value in node.results:
-            if not isinstance(value, KnownTensor) and value.layer not in own:
+            if number not in without and not isinstance(value, KnownTensor) and value.layer not in own:
                 of = next((n for n in node.inputs if source.values.get(n) == value), None)
-                others = [n for n in node.inputs if n != of]
-                if of is not None and not any(n in made for n in others):
-                    found[name] = Alias(number, of)
-    return found
+                if of is not None:
+                    found[name] = Alias(number, of, tuple(n for n in node.inputs if n != of))
+    return {name: alias for name, alias in found.items() if found.keys().isdisjoint(alias.others)}
 
 
 @dataclass
@@ -49,22 +47,44 @@ class Names:
     graph: Graph
     source: Provenance
     aliases: Mapping[str, Alias]
+    tensors: Tensors
     of: dict[Value, str] = field(default_factory=dict[Value, str])
     values: dict[str, Value] = field(default_factory=dict[str, Value])
+    _bases: dict[str, str] = field(default_factory=dict[str, str])
+    _standing: dict[str, bool] = field(default_factory=dict[str, bool])
 
     def base(self, name: str) -> str:
         """The name that a name is only another one for."""
-        while name in self.aliases:
-            name = self.aliases[name].of
-        return name
+        chain = [name]
+        while chain[-1] in self.aliases and chain[-1] not in self._bases:
+            chain.append(self.aliases[chain[-1]].of)
+        found = self._bases.get(chain[-1], chain[-1])
+        self._bases.update(dict.fromkeys(chain, found))  # so that a chain of identities is gone through once
+        return found
 
     def value(self, name: str) -> Value | None:
-        """What a name of the file says now; None where its value is gone, or an alias would be one of another type."""
-        base = self.base(name)
-        value = self.values.get(base)
-        if value is None or (base != name and self.graph.type(value) != self.source.types[name]):
-            return None
-        return value if self.graph.results.get(name, value) == value else None
+        """What a name of the file says now; None where its value is gone, or where a node between would look at another type.
+
+        To be asked when every value has its name.
+        """
+        value = self.values.get(self.base(name))
+        return value if value is not None and self.graph.results.get(name, value) == value and self._stands(name) else None
+
+    def _stands(self, name: str) -> bool:
+        """Whether the nodes between a name and its base see what they saw."""
+        chain: list[str] = []
+        while name in self.aliases and name not in self._standing:
+            chain.append(name)
+            name = self.aliases[name].of
+        standing = self._standing.get(name, True)
+        for link in reversed(chain):
+            standing = standing and all(self._as_it_was(n) for n in (self.base(link), *self.aliases[link].others))
+            self._standing[link] = standing
+        return standing
+
+    def _as_it_was(self, name: str) -> bool:
+        value = self.values.get(name)
+        return name in self.tensors if value is None else self.graph.type(value) == self.source.types[name]
 
     def reading(self, name: str, value: Value) -> str:
         """How a node that used to say `name` says `value`: as before where that is still right."""
@@ -78,9 +98,9 @@ class Names:
         return True
 
 
-def named(graph: Graph, source: Provenance, groups: Sequence[Group], build: Builder, without: Collection[int]) -> Names:
+def named(graph: Graph, source: Provenance, groups: Sequence[Group], build: Builder, tensors: Tensors, without: Collection[int]) -> Names:
     """Names for all values of a network. Every name of the file is reserved in `build`; those that are free are used first."""
-    names = Names(graph, source, aliases(source, without))
+    names = Names(graph, source, aliases(source, without), tensors)
     for value, name in _fixed(graph, source):
         names.give(value, name)
         names.values[name] = value  # several names may say one tensor

@@ -34,9 +34,15 @@ _ATTRIBUTES: Mapping[str, tuple[int, tuple[str, ...]]] = {
 _SCALARS = frozenset({"min", "max", "value"})
 
 
-def older(build: Builder, operator: str, inputs: Sequence[str], attributes: Mapping[str, Any]) -> tuple[Sequence[str], dict[str, Any]]:
-    """Inputs and attributes of a node as the opset of `build` wants them; raises OpError where it cannot be said there."""
+Call = tuple[str, Sequence[str], dict[str, Any]]
+"""An operator, its inputs, its attributes."""
+
+
+def older(build: Builder, operator: str, inputs: Sequence[str], attributes: Mapping[str, Any]) -> Call:
+    """A node as the opset of `build` wants it; raises OpError where it cannot be said there."""
     opset, given = build.opset, dict(attributes)
+    if operator in ("Max", "Min") and opset < 8:
+        operator, inputs, given = _bound(build, operator, inputs)
     since, names = _ATTRIBUTES.get(operator, (0, ()))
     if opset < since:
         for name, tensor in zip(names, inputs[1:], strict=False):
@@ -47,7 +53,18 @@ def older(build: Builder, operator: str, inputs: Sequence[str], attributes: Mapp
         raise OpError("C0701", f"ONNX's Slice takes no steps in opset {opset}")
     if operator == "Gemm" and opset < 11 and len(inputs) == 2:
         inputs = [*inputs, build.scalar(0, "f32")]
-    return inputs, _known(operator, opset, given)
+    return operator, inputs, _known(operator, opset, given)
+
+
+def _bound(build: Builder, operator: str, inputs: Sequence[str]) -> Call:
+    """The larger of an element and a number: before opset 8 tensors are of one shape there, and a Clip says the same."""
+    constants = [name for name in inputs if name in build.constants]
+    if not constants:
+        return operator, inputs, {}
+    if len(inputs) != 2 or len(constants) != 1 or build.constants[constants[0]].shape:
+        raise OpError("C0701", f"ONNX's {operator} takes tensors of one shape in opset {build.opset}")
+    (data,) = (name for name in inputs if name != constants[0])
+    return "Clip", [data], {"min" if operator == "Max" else "max": _numbers(build, constants[0], "min")}
 
 
 def along(build: Builder, operator: str, data: str, t: TensorType, axis: int) -> str:

@@ -92,9 +92,9 @@ class Restoration:
         self.build = Builder(self.graph, opsets[""])
         self.build.domains = opsets
         self.build.reserve(self._all_names(model))
-        self.names = named(self.graph, self.source, self.groups, self.build, self.without)
-        self.build.names = self.names.of
         self.tensors = Tensors(self.source)
+        self.names = named(self.graph, self.source, self.groups, self.build, self.tensors, self.without)
+        self.build.names = self.names.of
         self._share()
 
     def _standing(self, opsets: dict[str, int]) -> list[Group]:

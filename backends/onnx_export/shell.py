@@ -39,10 +39,14 @@ def finish(build: Builder, source: Provenance, names: Names, tensors: Tensors, m
         build.nodes[:0] = [_constant_node(name, constant) for name, constant in new.items()]
     _prune(model, names, {*build.constants, *(name for node in build.nodes for name in node.output)}, set(tensors.stored) - set(stored))
     _bind(model, build.graph, moved, anew)
-    for domain, opset in build.domains.items():
-        if all(o.domain != domain and not (o.domain == "ai.onnx" and not domain) for o in model.opset_import):
-            model.opset_import.append(helper.make_opsetid(domain, opset))
+    imported = {_domain(o.domain) for o in model.opset_import}
+    for domain in sorted({_domain(node.domain) for node in build.nodes} - imported):
+        model.opset_import.append(helper.make_opsetid(domain, build.domains[domain]))
     return model
+
+
+def _domain(domain: str) -> str:
+    return "" if domain == "ai.onnx" else domain
 
 
 def _constant_node(name: str, constant: Constant) -> NodeProto:
