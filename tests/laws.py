@@ -23,6 +23,7 @@ from cnnir.frontends.cnn.formatting import format_text
 from cnnir.ir.graph import Graph, Value
 from cnnir.ir.text import dumps
 from cnnir.ir.verify import verify
+from cnnir.ir.weights import Seeded
 from cnnir.ops.base import Op
 from cnnir.ops.opaque import Opaque
 from cnnir.testing import assert_equivalent, feeds, graphs
@@ -107,13 +108,22 @@ def answers_stay(graph: Graph) -> int:
         written = dumps(done)
         if written == text:
             continue
-        assert cnnir.parse(written) == done, f"{name}\n{written}"
+        assert _read_again(done, written) == done, f"{name}\n{written}"
         if known.results:
             try:
                 tried += assert_equivalent(known, evaluable(done), data=data)
             except AssertionError as error:
                 raise AssertionError(f"{name}: {error}\n{written}") from error
     return tried
+
+
+def _read_again(graph: Graph, text: str) -> Graph:
+    """From its text; with weights that do not come from their keys (a mask of channels) from its files."""
+    if all(isinstance(graph.weights.source(key), Seeded) for key in graph.weights):
+        return cnnir.parse(text)
+    with tempfile.TemporaryDirectory() as folder:
+        cnnir.save(graph, Path(folder) / "n.cnn")
+        return cnnir.load(Path(folder) / "n.cnn")
 
 
 def stays_in_range(graph: Graph) -> None:

@@ -92,7 +92,8 @@ class Gather(Rearrangement):
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         indices = np.asarray(self.indices if len(inputs) == 1 else inputs[1]).astype(np.int64)
         length = inputs[0].shape[self.axis]
-        return (np.take(inputs[0], np.where(indices < 0, indices + length, indices), axis=self.axis, mode="clip"),)
+        inside = np.clip(np.where(indices < 0, indices + length, indices), 0, length - 1)  # NumPy's own clipping may crash
+        return (np.take(inputs[0], inside, axis=self.axis),)
 
 
 @dataclass(frozen=True)

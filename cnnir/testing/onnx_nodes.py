@@ -161,7 +161,7 @@ def imported(case: Case, given: Sequence[Any]) -> tuple[Graph, dict[str, Array]]
 
 
 def _needs(op: Any) -> Iterable[str]:
-    payload: dict[str, Iterable[str]] = dict(getattr(op, "payload", ()))
+    payload: Mapping[str, Any] = dict(getattr(op, "payload", ()))
     return payload.get("needs", ())
 
 

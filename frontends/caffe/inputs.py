@@ -13,6 +13,8 @@ from .screen import refuse
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Sequence[int]]
 MAX_SIZE = 2**31 - 1
+MAX_AXES = 32
+"""Caffe's own limit."""
 
 
 def shape_of(layer: Layer, slot: int, given: Shapes) -> Shape:
@@ -28,11 +30,13 @@ def shape_of(layer: Layer, slot: int, given: Shapes) -> Shape:
 
 
 def _checked(shape: Shape, span: Span, name: str) -> Shape:
+    if not 0 < len(shape) <= MAX_AXES:
+        raise refuse("C0210", f"the shape of `{name}` has {len(shape)} axes: tensors have 1 to {MAX_AXES}", span)
     wrong = next((n for n in shape if not 1 <= n <= MAX_SIZE), None)
     if wrong is not None:
         raise refuse("C0210", f"a size of `{name}` is {wrong}: sizes are 1 to 2^31 - 1", span)
-    if math.prod(shape) >= 2**63 or not 0 < len(shape) <= 32:
-        raise refuse("C0210", f"the shape of `{name}` is no tensor's: {len(shape)} axes, {math.prod(shape):,} elements", span)
+    if math.prod(shape) >= 2**63:
+        raise refuse("C0210", f"`{name}` is too large: its elements do not count in 64 bits", span)
     return shape
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
-from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto
+from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 from cnnir.diagnostics import CnnirError, OpError, Origin, Span
 from cnnir.ir.graph import Graph, Value
@@ -70,14 +70,15 @@ class Importer:
         proto = self._model.graph
         if not proto.output:
             raise refuse("C0303", "the model has no output", self._head)
-        spans = [self._listing.span(1 + len(proto.input) + k) for k in range(len(proto.node))]
+        first = 1 + len(_given(proto))
+        spans = [self._listing.span(first + k) for k in range(len(proto.node))]
         order = ordered(proto, (), spans)
         self._declared = {info.name: static_type(info.type) for info in (*proto.value_info, *proto.output)}
         scope = Scope({}, opsets)
         graph = Graph(proto.name or Path(self._name).stem)
         reserved = {name for node in proto.node for name in node.output} | {i.name for i in proto.input}
         self._builder = Builder(graph, reserved)
-        self._initializers(proto, scope)
+        self._initializers(proto, scope, self._place)
         self._inputs(proto, scope)
         recorder = Recorder(self._builder)
         for number in order:
@@ -106,10 +107,10 @@ class Importer:
             raise refuse("C0806", f"opset {version} is not one of {OLDEST} to {newest}", self._head, help=help)
         return {"": version, **found}
 
-    def _initializers(self, proto: GraphProto, scope: Scope) -> None:
+    def _initializers(self, proto: GraphProto, scope: Scope, place: Place) -> None:
         for tensor in proto.initializer:
             try:
-                scope.names[tensor.name] = read(tensor, self._place, scope.span or self._head)
+                scope.names[tensor.name] = read(tensor, place, scope.span or self._head)
             except CnnirError as error:
                 self._problems.add(error)
                 scope.names[tensor.name] = None
@@ -118,7 +119,7 @@ class Importer:
             scope.names[sparse.values.name] = None
 
     def _inputs(self, proto: GraphProto, scope: Scope) -> None:
-        declared = [(info, self._listing.span(1 + k)) for k, info in enumerate(proto.input) if info.name not in scope.names]
+        declared = [(info, self._listing.span(1 + k)) for k, info in enumerate(_given(proto))]
         types = Inputs(self._shapes, self._problems).types(declared)
         for info, span in declared:
             t = types.get(info.name)
@@ -270,7 +271,7 @@ class Importer:
         renamed = {inner.name: outer for inner, outer in zip(graph.output, node.outputs, strict=False) if outer}
         inner = Scope(dict(scope.names), scope.opsets, f"{first}/", renamed, scope.attributes, node.span, scope.depth + 1, scope.whole)
         order = ordered(graph, scope.names.keys(), [node.span] * len(graph.node))
-        self._initializers(graph, inner)
+        self._initializers(graph, inner, Place(self._place.file, {}))  # what stayed in the file are the model's own, by name
         for number in order:
             results = self._outputs(graph.node[number], inner, node.span)
             inner.names.update(zip(graph.node[number].output, results, strict=False))
@@ -314,11 +315,17 @@ def _defaults(node: Node) -> dict[str, AttributeProto]:
     return {name: a.default_value for name, a in schema.attributes.items() if a.default_value.name}
 
 
+def _given(graph: GraphProto) -> list[ValueInfoProto]:
+    """The inputs that are none of the initializers, which older models list among them."""
+    known = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
+    return [info for info in graph.input if info.name not in known]
+
+
 def _lines(model: ModelProto) -> list[str]:
     """The model as diagnostics show it."""
     opsets = ", ".join(f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import)
     made = f" by {model.producer_name} {model.producer_version}".rstrip() if model.producer_name else ""
-    return [f"ONNX model{made}: {opsets or 'no opset'}", *(f"input {i.name}" for i in model.graph.input), *map(_line, model.graph.node)]
+    return [f"ONNX model{made}: {opsets or 'no opset'}", *(f"input {i.name}" for i in _given(model.graph)), *map(_line, model.graph.node)]
 
 
 def _line(node: NodeProto) -> str:

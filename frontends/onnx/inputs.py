@@ -27,6 +27,10 @@ def static_type(type: TypeProto) -> TensorType | None:
     return TensorType(STORED[tensor.elem_type], tuple(d.dim_value for d in tensor.shape.dim))
 
 
+NAMELESS = ("", "?")
+"""What exporters write for a size of which nothing is known: two of them may differ."""
+
+
 @dataclass
 class Inputs:
     """Gives inputs their types; `symbols` are the sizes known so far."""
@@ -62,8 +66,8 @@ class Inputs:
             self.problems.add(refuse("C0223", f"the shape {given} has {len(given)} sizes, and the input `{info.name}` {len(sizes)}", span))
             return
         for size, number in zip(sizes, given, strict=True):
-            if size.HasField("dim_param") and size.dim_param:
-                if symbols.setdefault(size.dim_param, number) != number:
+            if size.HasField("dim_param"):
+                if size.dim_param not in NAMELESS and symbols.setdefault(size.dim_param, number) != number:
                     known = symbols[size.dim_param]
                     self.problems.add(refuse("C0223", f"`{size.dim_param}` is {known} and {number}", span))
             elif size.HasField("dim_value") and size.dim_value > 0 and size.dim_value != number:
@@ -107,6 +111,14 @@ class Inputs:
     def _refuse_unknown(self, unknown: list[tuple[ValueInfoProto, Span]]) -> None:
         if unknown:
             listing = ", ".join(f"`{info.name}`" for info, _ in unknown)
-            example = " ".join(f"--shape {info.name}=1,3,224,224" for info, _ in unknown[:3])
+            example = " ".join(f"--shape {info.name}={_usual(info)}" for info, _ in unknown[:3])
             help = f"give them: `{example}`, or `shapes={{...}}` in Python"
             self.problems.add(refuse("C0222", f"sizes are not known of {listing}", unknown[0][1], help=help))
+
+
+def _usual(info: ValueInfoProto) -> str:
+    """A shape that somebody may mean: one image, of 224 by 224, where nothing is said."""
+    sizes = info.type.tensor_type.shape.dim
+    if not info.type.tensor_type.HasField("shape"):
+        return "1,3,224,224"
+    return ",".join(str(d.dim_value) if d.HasField("dim_value") else ("1" if i < 2 else "224") for i, d in enumerate(sizes))

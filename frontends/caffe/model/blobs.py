@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -69,10 +68,16 @@ class Blob:
         size = entry.end - entry.begin
         first = entry.begin - 1  # the tags of fields below 16 take one byte
         item = np.dtype([("tag", "u1"), ("value", f"<f{size}")])
-        whole = np.frombuffer(self._wire.data, item, (self._end - first) // item.itemsize, first)
-        other: Any = np.flatnonzero(whole["tag"] != whole["tag"][0])
-        count = int(other[0]) if len(other) else len(whole)
-        return whole["value"][:count], first + count * item.itemsize
+        most = (self._end - first) // item.itemsize
+        count, step = 1, 16
+        while count < most:  # further and further: a run of one must not cost a look at all that follows
+            part = np.frombuffer(self._wire.data, item, min(step, most - count), first + count * item.itemsize)
+            same = part["tag"] == self._wire.data[first]
+            reached = len(part) if same.all() else int(np.argmin(same))
+            count, step = count + reached, step * 4
+            if reached < len(part):
+                break
+        return np.frombuffer(self._wire.data, item, count, first)["value"], first + count * item.itemsize
 
     def _dims(self, entry: Entry) -> list[int]:
         """Sizes, packed or one by one."""
@@ -93,8 +98,8 @@ def fitted(blobs: list[Blob], place: int, shape: tuple[int, ...], layer: Layer) 
     Leading sizes of 1 do not count: until 2014 every blob had four axes.
     """
     if place >= len(blobs):
-        count = f"{len(blobs)} of its weights" if blobs else "no weights of it"
-        raise refuse("C0404", f"the weights file holds {count}: layer `{layer.name}` needs more", layer.span)
+        found = f"only {len(blobs)} of the weights" if blobs else "no weights"
+        raise refuse("C0404", f"the weights file has {found} of layer `{layer.name}`", layer.span)
     try:
         found, values = blobs[place].array()
     except WireError as error:

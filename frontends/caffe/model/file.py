@@ -42,7 +42,8 @@ def open_model(path: Path) -> Model:
     """Map a file and find its layers; raises CnnirError where it is not a `.caffemodel` (exit code 2 where it cannot be read)."""
     try:
         if not path.is_file():
-            raise CnnirError(Diagnostic("C0401", f"there is no file `{path}`"), exit_code=2)
+            what = f"`{path}` is not a file" if path.exists() else f"there is no file `{path}`"
+            raise CnnirError(Diagnostic("C0401", what), exit_code=2)
         with path.open("rb") as file:
             empty = not path.stat().st_size
             data = memoryview(b"") if empty else memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

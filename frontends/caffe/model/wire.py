@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-MAX_FIELDS = 2_000_000
+MAX_FIELDS = 500_000
 """Fields of one file that are looked at: runs of numbers count once."""
 
 

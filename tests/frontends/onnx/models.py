@@ -14,8 +14,8 @@ X = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])
 
 def node(operator: str, inputs: str, outputs: str, **attributes: Any) -> NodeProto:
     """A node; `inputs` and `outputs` are names between spaces, `-` is an absent one."""
-    named = [["" if n == "-" else n for n in names.split()] for names in (inputs, outputs)]
-    return helper.make_node(operator, *named, **attributes)
+    read, made = (["" if n == "-" else n for n in names.split()] for names in (inputs, outputs))
+    return helper.make_node(operator, read, made, **attributes)
 
 
 def model(*nodes: NodeProto, inputs: Sequence[Any] = (X,), outputs: Sequence[str] = ("y",), opset: int = 17, **weights: Any) -> ModelProto:

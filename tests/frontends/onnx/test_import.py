@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -127,8 +129,8 @@ def test_shape_arithmetic_is_gone_once_sizes_are_known() -> None:
         node("Slice", "s two four", "hw"), node("Mul", "hw twice", "big"), node("Cast", "big", "wide", to=TensorProto.INT64),
         node("Slice", "s none two", "nc"), node("Concat", "nc wide", "sizes", axis=0), node("Resize", "x - - sizes", "up"),
     ]  # fmt: skip
-    constants = {"zero": 0, "axes": [0], "rest": [-1], "two": [2], "four": [4], "none": [0], "twice": [2, 2]}
-    content = model(*nodes, inputs=[image], outputs=("flat", "up"), **{k: np.array(v) for k, v in constants.items()})
+    constants: dict[str, Any] = {"zero": 0, "axes": [0], "rest": [-1], "two": [2], "four": [4], "none": [0], "twice": [2, 2]}
+    content = model(*nodes, inputs=[image], outputs=("flat", "up"), **constants)
     graph = same(content, x=(1, 3, 8, 8))
     assert ops(graph) == ["reshape", "resize"]
     with pytest.raises(CnnirError) as caught:
@@ -139,6 +141,11 @@ def test_shape_arithmetic_is_gone_once_sizes_are_known() -> None:
         with pytest.raises(CnnirError) as caught:
             read(content, **wrong)
         assert caught.value.diagnostics[0].code == "C0223"
+
+
+def test_a_size_of_which_nothing_is_known_is_another_every_time() -> None:
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["?", 3, "?", "?"])
+    same(model(node("Relu", "x", "y"), inputs=[image]), DATA[:, :, :4], x=(1, 3, 4, 8))
 
 
 def test_constants_become_what_the_layer_says() -> None:
@@ -186,6 +193,18 @@ def test_a_branch_whose_condition_is_known_is_taken() -> None:
         assert ops(same(model(node("If", "c", "y", **branches), c=np.array(condition)))) == [op]
 
 
+def test_a_weight_of_a_branch_is_its_own(tmp_path: Path) -> None:
+    """Also where a large one of the model, which stays in the file, has its name."""
+    large, small = np.ones((64, 64), np.float32), numpy_helper.from_array(np.full((1, 3, 8, 8), 2, np.float32), "w")
+    taken, other = (
+        helper.make_graph([node(op, "x w", "t")], "g", [], [helper.make_empty_tensor_value_info("t")], [small]) for op in ("Mul", "Add")
+    )
+    nodes = [node("If", "c", "y", then_branch=taken, else_branch=other), node("Relu", "w", "z")]
+    graph = cnnir.load(saved(tmp_path, model(*nodes, outputs=("y", "z"), c=np.array(True), w=large)))
+    found = cnnir.evaluate(graph, {"x": DATA})
+    assert np.array_equal(found["y"], 2 * DATA) and np.array_equal(found["z"], large)
+
+
 def test_functions_of_the_model_are_written_out() -> None:
     content = model(helper.make_node("Twice", ["x"], ["y"], domain="own"))
     content.opset_import.append(helper.make_opsetid("own", 1))
@@ -200,8 +219,9 @@ def test_weights_stay_in_the_file_until_they_are_asked_for(tmp_path: Path) -> No
     nodes = [node("Flatten", "x", "f"), node("Gemm", "f w", "g", transB=1), node("Gemm", "f v", "h", transB=1), node("Add", "g h", "y")]
     (tmp_path / "v.bin").write_bytes(bytes(64) + (2 * large).tobytes())
     beside = external("v", [64, 192], {"location": "v.bin", "offset": "64", "length": str(large.nbytes)})
+    content = model(*nodes, w=large, v=beside)
+    graph = cnnir.load(saved(tmp_path, content))
     for prefix in range(4):  # wherever it begins
-        content = model(*nodes, w=large, v=beside)
         content.producer_name = "p" * prefix
         graph = cnnir.load(saved(tmp_path, content))
         assert not graph.weights.drawn
@@ -209,6 +229,26 @@ def test_weights_stay_in_the_file_until_they_are_asked_for(tmp_path: Path) -> No
         assert not graph.weights["v"].flags.writeable
     inside = model(*nodes, w=large, v=2 * large)
     assert cnnir.load(saved(tmp_path, inside)) == graph == onnx.parse(inside.SerializeToString())
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_reading_a_model_takes_no_copy_of_its_weights(beside: bool, tmp_path: Path) -> None:
+    """A process of its own reads 128 MB of weights: reading the model takes a fraction of them, and all of them at most 2.1 copies."""
+    large = RNG.random((2**13, 2**12), np.float32)
+    nodes = [node("Flatten", "x", "f"), node("MatMul", "w f", "y")]
+    square = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2**12, 1])
+    (tmp_path / "w.bin").write_bytes(large.tobytes())
+    w = external("w", large.shape, {"location": "w.bin"}) if beside else large
+    path = saved(tmp_path, model(*nodes, inputs=[square], w=w))
+    code = (
+        "import cnnir, resource, sys\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
+        "import onnx, cnnir.frontends.onnx.importer, cnnir.frontends.onnx.ops as o; o.load()\n"
+        "before = peak(); graph = cnnir.load(sys.argv[1]); loaded = peak(); graph.weights['w'].sum(); print(loaded - before, peak() - before)"
+    )
+    loaded, read = map(int, subprocess.check_output([sys.executable, "-c", code, str(path)], text=True).split())
+    assert loaded < large.nbytes // 4
+    assert read < large.nbytes * (1.1 if beside else 2.1)
 
 
 def test_weights_of_quantized_networks_are_weights() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -106,7 +107,7 @@ def test_what_is_no_program_is_one_diagnostic(
     Path("net.pt2").write_bytes(content)
     assert run_command(["check", "net.pt2"]) == 1
     assert capsys.readouterr().err.startswith(f"error[{code}]")
-    assert os.listdir() == ["net.pt2"]
+    assert [path.name for path in Path().iterdir()] == ["net.pt2"]
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".ckpt"])
@@ -150,10 +151,8 @@ def test_every_flipped_byte_is_a_network_or_a_diagnostic(tmp_path: Path) -> None
         whole[place] ^= 0xFF
         path.write_bytes(whole)
         whole[place] ^= 0xFF
-        try:
+        with contextlib.suppress(CnnirError):  # and nothing else
             cnnir.load(path)
-        except CnnirError as error:
-            assert error.exit_code == 1
 
 
 PICKLED = {
