@@ -14,7 +14,7 @@ pip := $(bin)/python -m pip install -q --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-wheel test-torch torch-zoo fuzz mutation scale trained node-tests sweep check layering lint types docs format clean
+.PHONY: help demo bench test test-wheel test-torch torch-zoo fuzz mutation scale trained node-tests zoo sweep check layering lint types docs format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ mutation: $(dev)  ## drop each side condition of each law in turn: an answer mus
 
 scale: $(dev)  ## networks of 1,000 to 100,000 layers: times, memory and exponents, against their caps
 	@$(bin)/pytest -q -s -m scale tests/test_scale.py tests/cli/test_bad_files.py
+
+zoo: $(dev)  ## the light networks of the ONNX zoo, moved and written back: the same bits in onnxruntime, other nodes byte for byte
+	@$(bin)/pytest -q -m "zoo or not zoo" tests/backends/test_onnx_zoo.py
 
 sweep: $(dev)  ## every float32 input of every library function and smooth activation, kept for proofs to cite; half an hour
 	@$(bin)/pytest -q -m sweep tests/test_sweep_f32.py

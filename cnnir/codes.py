@@ -104,7 +104,7 @@ _FILES = {
     "C0507": Code("no such target", "Targets are `llvm` and `cuda`, with TVM's options."),
     "C0508": Code("an option is not available yet", "The option is planned."),
     "C0512": Code("layers that cannot be compiled", "Opaque nodes, recurrent layers and 8-bit floats have a place in a network, and no code."),
-    "C0509": Code("options that contradict each other", "An `--emit` form belongs to one kind of target."),
+    "C0509": Code("options that contradict each other", "An `--emit` form belongs to one kind of target; what a move costs in a runtime is asked by `place=auto` alone."),
     "C0510": Code("no such pass", "The name in a pipeline is none of the passes.", "place,dcee", "place,dce", "pipeline"),
     "C0511": Code("no such option of a pass", "A pass has no option of this name, or the option cannot have this value.", "place{place=allways}", "place{place=always}", "pipeline"),
     "C0513": Code("too large for this machine", "Weights and tensors together need more memory than there is."),
