@@ -9,12 +9,17 @@ venv := .venv
 bin := $(venv)/bin
 user := $(venv)/.installed
 dev := $(venv)/.installed-dev
+pytorch := $(venv)/.installed-torch
 rooms := cnnir frontends passes backends grammar
 pip := $(bin)/python -m pip install -q --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help demo bench relay-check test test-wheel fuzz mutation scale node-tests sweep check layering lint types docs format clean
+=======
+.PHONY: help demo bench test test-wheel test-torch torch-zoo fuzz mutation scale node-tests sweep check layering lint types docs format clean
+>>>>>>> origin/main
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,8 +37,15 @@ test: check  ## everything that continuous integration runs
 test-wheel: $(dev)  ## the whole suite against the wheel, installed in a fresh environment away from this folder
 	@$(bin)/pytest -q -s -m wheel tests/test_packaging.py
 
-fuzz: $(dev)  ## 5,000 random networks against every law, 200 compiled; CNNIR_FUZZ=100000 takes more
-	@$(bin)/pytest -q -s -m fuzz -p no:xdist tests/test_fuzz.py tests/test_fuzz_compiled.py
+test-torch: $(pytorch)  ## PyTorch networks, there and back; installs PyTorch, which is large
+	@$(bin)/pytest -q -m torch tests/frontends/torch tests/backends/torch_export
+
+torch-zoo: $(pytorch)  ## two dozen families of networks nobody here wrote, from PyTorch and back; installs pytorchcv
+	@$(pip) --no-deps pytorchcv
+	@$(bin)/python -m cnnir.testing.torch_zoo
+
+fuzz: $(dev)  ## 5,000 random networks against every law, 200 compiled; 10,000 regions in front of pools, as many compiled
+	@$(bin)/pytest -q -s -m fuzz -p no:xdist tests/test_fuzz.py tests/test_fuzz_compiled.py tests/test_random_regions.py tests/test_random_regions_compiled.py
 
 node-tests: $(dev)  ## ONNX's own tests of operators, each compiled as written and with everything moved; half an hour
 	@$(bin)/pytest -q -m nodes tests/frontends/onnx/test_node_tests.py
@@ -112,3 +124,8 @@ $(dev): pyproject.toml | $(venv)/pyvenv.cfg
 	@echo "== installing cnnir and what its tests need (a minute or two the first time)"
 	@$(pip) -e '.[dev,cuda,onnx,peers]'
 	@touch $@ $(user)
+
+$(pytorch): pyproject.toml | $(dev)
+	@echo "== installing PyTorch"
+	@$(pip) -e '.[torch]'
+	@touch $@

@@ -9,6 +9,7 @@ import time
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from .decisions import Decision, Optimized
@@ -84,13 +85,19 @@ def _factory(name: str) -> PassFactory:
     return getattr(importlib.import_module(module), factory)
 
 
-def make_all(calls: Iterable[PassCall]) -> dict[int, tuple[str, Pass]]:
-    """Number from 1 on -> (name, pass); raises CnnirError (exit code 2) with everything that names no pass or option."""
+Given = Mapping[str, Callable[[], object]]
+
+
+def make_all(calls: Iterable[PassCall], given: Given = MappingProxyType({})) -> dict[int, tuple[str, Pass]]:
+    """Number from 1 on -> (name, pass); raises CnnirError (exit code 2) with everything that names no pass or option.
+
+    `given` makes what is no option and cannot be written, such as evidence, for the passes that have a field of that name.
+    """
     made: dict[int, tuple[str, Pass]] = {}
     problems: list[Diagnostic] = []
     for number, call in enumerate(calls, start=1):
         try:
-            made[number] = (call.name, _make(call))
+            made[number] = (call.name, _make(call, given))
         except CnnirError as error:
             problems += error.diagnostics
     if problems:
@@ -119,7 +126,7 @@ def run_steps(graph: Graph, passes: Mapping[int, tuple[str, Pass]], watch: Calla
 # -- options ----------------------------------------------------------------------------------------------------------
 
 
-def _make(call: PassCall) -> Pass:
+def _make(call: PassCall, given: Given) -> Pass:
     if call.name not in PASSES:
         help = _alike(call.name, PASSES) or f"passes are {_listing(PASSES)}"
         raise _refused("C0510", f"there is no pass `{call.name}`", call.span, help)
@@ -135,7 +142,8 @@ def _make(call: PassCall) -> Pass:
             first = Label(places[option.key], "first given here", primary=False)
             raise _refused("C0511", f"`{option.key}` is given twice", option.key_span, None, first)
         values[option.key], places[option.key] = _value(option, kinds[option.key]), option.key_span
-    return factory(**values)
+    own = {f.name for f in dataclasses.fields(typing.cast(Any, factory))}
+    return factory(**values, **{name: make() for name, make in given.items() if name in own})
 
 
 def _options(factory: PassFactory) -> dict[str, Any]:

@@ -89,6 +89,11 @@ class PoolSite:
         """The region as one formula."""
         return self.region.expression(self.graph)
 
+    def resolved(self, domain: Interval) -> Expr:
+        """The same without what is settled, in every channel, for x in the domain."""
+        bounds = {role: around(np.ravel(c).tolist()) for role, c in self.coefficients.items()}
+        return Analysis(self.precision, bounds).resolved(self.expression, domain)
+
     # -- coefficients -----------------------------------------------------------------------------------------------
 
     @cached_property

@@ -81,7 +81,7 @@ def _slice(writer: Writer, layer: Layer, data: Sequence[str], types: Sequence[Te
     if any(span.step < 1 for span in spans):
         raise OpError("C0720", "a slice that goes backwards")
     begin, end, step = [s.start for s in spans], [s[-1] + 1 for s in spans], [s.step for s in spans]
-    return writer.call("strided_slice", data, layer.type, begin=begin, end=end, strides=step)
+    return writer.call("strided_slice", data, layer.type, begin=begin, end=end, strides=step, axes=range(types[0].rank))
 
 
 def _pad(writer: Writer, layer: Layer, data: Sequence[str], types: Sequence[TensorType]) -> str:

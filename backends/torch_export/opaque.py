@@ -33,7 +33,7 @@ def call(build: Builder, layer: Layer, data: Sequence[Node], types: Sequence[Ten
     for name, kind in kinds.items():
         if "ScalarType" in kind or (name == "dtype" and isinstance(given.get(name), str)):
             given = {**given, name: DTYPES.get(given[name])} if name in given else given
-        if kind == "bool" and name in given:
+        if "bool" in kind and isinstance(given.get(name), int):
             given[name] = bool(given[name])
     whole = build.call(function, **given)
     if len(layer.outputs) == 1 and len(function._schema.returns) == 1:

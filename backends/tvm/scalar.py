@@ -18,6 +18,7 @@ from cnnir.types import dtype_name, numpy_dtype
 
 from .kernels.intrinsics import INTRINSICS
 from .kernels.strict import occurrences, rounded
+from .kernels.wrapping import wrapping
 
 Builder = Callable[..., PrimExpr]
 
@@ -97,6 +98,16 @@ def _difference(a: PrimExpr, b: PrimExpr) -> PrimExpr:
     return tirx.Sub(a, b if isinstance(b, tirx.FloatImm) else rounded(b))
 
 
+def _equal(a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    """a == b on llvm, where TVM would take x for equal to x, which it is not where it is no number."""
+    return tirx.EQ(a, b if isinstance(b, tirx.FloatImm) else rounded(b))
+
+
+def _not_equal(a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    """a != b on llvm, where TVM would have it that no number differs from nothing."""
+    return tirx.Select(_equal(a, b), tirx.const(False, "bool"), tirx.const(True, "bool"))
+
+
 _LOGIC: Mapping[str, Builder] = {
     "equal": tirx.EQ, "not_equal": tirx.NE, "less": tirx.LT, "less_equal": tirx.LE, "greater": tirx.GT, "greater_equal": tirx.GE,
     "and": tirx.And, "or": tirx.Or, "xor": lambda a, b: tirx.Or(tirx.And(a, tirx.Not(b)), tirx.And(tirx.Not(a), b)), "not": tirx.Not,
@@ -115,11 +126,18 @@ _ARITHMETIC: Mapping[str, Builder] = {
     "select": lambda a, b, greater, otherwise: tirx.Select(a > b, greater, otherwise),
 }
 
+
+def _negated(x: PrimExpr) -> PrimExpr:
+    return wrapping("sub")(tirx.const(0, x.ty.dtype), x)
+
+
 _WHOLE: Mapping[str, Builder] = {
     **_ARITHMETIC,
-    "neg": lambda x: tirx.Sub(tirx.const(0, x.ty.dtype), x),
+    **{name: wrapping(name) for name in ("add", "sub", "mul")},
+    "neg": _negated,
+    "square": lambda x: wrapping("mul")(x, x),
     "mod": _whole_modulo,
-    "abs": lambda x: x if str(x.ty.dtype).startswith("u") else tirx.Select(x < 0, tirx.Sub(tirx.const(0, x.ty.dtype), x), x),
+    "abs": lambda x: x if str(x.ty.dtype).startswith("u") else tirx.Select(x < 0, _negated(x), x),
 }
 """Primitives of integers and truth values."""
 
@@ -139,15 +157,16 @@ def _c_function(name: str) -> Builder:
     return call
 
 
-def builders(kind: str, dtype: str) -> Mapping[str, Builder]:
-    """Primitive name -> TIR builder: our vector functions and LLVM's for float32 on `llvm`, C functions for all else."""
+def builders(kind: str, dtype: str, vector: bool = True) -> Mapping[str, Builder]:
+    """Primitive name -> TIR builder: our vector functions and LLVM's for float32 on `llvm` if `vector`, C functions for all else."""
     if dtype.startswith(("int", "uint", "bool")):
         return _WHOLE
-    functions = INTRINSICS if kind == "llvm" and dtype == "float32" else {name: _c_function(name) for name in INTRINSICS}
+    functions = INTRINSICS if kind == "llvm" and dtype == "float32" and vector else {name: _c_function(name) for name in INTRINSICS}
     remainder = _c_function("fmod")
     modulo = {"fmod": remainder, "mod": _modulo(remainder)}
     further = {"softplus": _softplus(functions, dtype), "pow": _c_function("pow"), "div": _quotient(kind), **modulo}
-    signed = {"mul": _product, "sub": _difference} if kind == "llvm" else {}
+    equal = {"equal": _equal, "not_equal": _not_equal}
+    signed = {"mul": _product, "sub": _difference, **equal} if kind == "llvm" else {}
     return {**functions, **_ARITHMETIC, **signed, **further}
 
 
@@ -178,10 +197,39 @@ def build(expr: Expr, variables: Sequence[PrimExpr], coefficients: Mapping[str, 
     def node(primitive: Primitive, args: Sequence[PrimExpr], dtype: str) -> PrimExpr:
         if primitive.converts and primitive.to:
             return converted(args[0], primitive.to)
+        if kind == "llvm" and dtype == "bf16":
+            return _brief(primitive, args)
         return builders(kind, str(numpy_dtype(dtype)))[primitive.name](*args)
 
     dtypes = [dtype_name(numpy_of(str(v.ty.dtype))) for v in variables]
     return fold_typed(expr, dtypes, leaf, node).value
+
+
+def _brief(primitive: Primitive, args: Sequence[PrimExpr]) -> PrimExpr:
+    """A primitive of bfloat16, computed in float32 and rounded as its own step.
+
+    TVM takes casts to bfloat16 out of llvm kernels and computes in float32 throughout: without this, how often a region rounds
+    would depend on which of its layers share a kernel.
+    """
+    found = builders("llvm", "float32", vector=False)[primitive.name](*map(_wide, args))  # a Let and a bf16 buffer do not mix
+    if str(found.ty.dtype) != "float32":
+        return found
+    return tirx.Cast("bfloat16", found if primitive.rounding == "exact" else brief(found))
+
+
+def _wide(value: PrimExpr) -> PrimExpr:
+    if str(value.ty.dtype) != "bfloat16":
+        return value
+    return tirx.const(float(value.value), "float32") if isinstance(value, tirx.FloatImm) else tirx.Cast("float32", value)
+
+
+def brief(value: PrimExpr) -> PrimExpr:
+    """A float32 rounded to the nearest bfloat16, ties to even, as a float32; by its bits, which nothing optimizes away."""
+    bits = tirx.reinterpret("uint32", value)
+    even = tirx.bitwise_and(tirx.shift_right(bits, tirx.const(16, "uint32")), tirx.const(1, "uint32"))
+    up = tirx.bitwise_and(tirx.Add(tirx.Add(bits, tirx.const(0x7FFF, "uint32")), even), tirx.const(0xFFFF0000, "uint32"))
+    missing = tirx.bitwise_and(bits, tirx.const(0x7FFFFFFF, "uint32")) > tirx.const(0x7F800000, "uint32")
+    return tirx.reinterpret("float32", tirx.Select(missing, tirx.const(0x7FC00000, "uint32"), up))
 
 
 def converted(value: PrimExpr, to: str) -> PrimExpr:
@@ -190,7 +238,9 @@ def converted(value: PrimExpr, to: str) -> PrimExpr:
     if own == target:
         return value
     if to == "bool":
-        return value != tirx.const(0, own)
+        return _not_equal(value, tirx.const(0, own)) if "float" in own else tirx.NE(value, tirx.const(0, own))
+    if target == "bfloat16":
+        return tirx.Cast(target, brief(value if own == "float32" else tirx.Cast("float32", value)))
     return _whole(value, target) if own.startswith(("float", "bfloat")) and target.startswith(("int", "uint")) else tirx.Cast(target, value)
 
 

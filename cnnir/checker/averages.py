@@ -32,7 +32,7 @@ def affine(place: Place) -> Iterator[Check]:
     yield data_range(place)
     line = line_of(place.function)
     if line is None:
-        yield _bent(place.function)
+        yield _bent(place.function, place.certificate.records[0].data)
         return
     yield confirmed("affine")
     yield counted(place, bool(np.any(line[1] != 0)))
@@ -43,13 +43,14 @@ def affine(place: Place) -> Iterator[Check]:
     yield _bound(place, affine_error(place.function, line, place.pool, place.function.data, place.certificate.records[0].data))
 
 
-def _bent(function: Function) -> Check:
-    """Whether three points show that a function is no line; where not, nothing is known of it."""
-    points = np.asarray([-2.0, -1.0, 0.0, 1.0, 2.0], function.data.numpy)
+def _bent(function: Function, ends: tuple[float, float]) -> Check:
+    """Whether points of its range show that a function is no line; where not, nothing is known of it."""
+    points = np.linspace(max(ends[0], -2.0), min(ends[1], 2.0), 5) if ends[0] < 2 and ends[1] > -2 else np.linspace(*ends, 5)
+    points = points.astype(function.data.numpy)
     values = function.at(points, 0)
     steps = np.diff(values)
     if np.isfinite(steps).all() and np.ptp(steps) > 1e-2 * max(1.0, float(np.abs(values).max())):
-        return refuted("affine", f"f(-2..2) is {', '.join(f'{v:.6g}' for v in values)}")
+        return refuted("affine", f"f({points[0]:.6g}..{points[-1]:.6g}) is {', '.join(f'{v:.6g}' for v in values)}")
     return unconfirmed("affine", "the formula is no sum of multiples of x")
 
 

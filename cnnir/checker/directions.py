@@ -75,10 +75,14 @@ class Pieces:
 
 @dataclass(frozen=True)
 class Search:
-    """How hard to look, and at what: `rounding` where the derivative may settle a cell, down to an error of `allowed`."""
+    """How hard to look, and at what: `rounding` where the derivative may settle a cell, down to an error of `allowed`.
+
+    `minus_zero`: whether the data may be -0, which must then give what 0 gives.
+    """
 
     rounding: bool = False
     allowed: float = np.inf
+    minus_zero: bool = True
 
 
 def pieces(function: Function, row: int, lo: float, hi: float, how: Search) -> Pieces:
@@ -160,7 +164,7 @@ def _cut(function: Function, row: int, of: Format, first: int, last: int, how: S
         settled.add(*(c[leave] for c in (lo, hi, up, down, ~ok, none, error, span.nan, span.minus_zero, span.lo, span.hi)))
         for i in np.flatnonzero(count):
             points += int(width[i]) + 1
-            settled.add(*_count_out(function, row, of, int(lo[i]), int(hi[i]), how.rounding))
+            settled.add(*_count_out(function, row, of, int(lo[i]), int(hi[i]), how))
         rest = ~leave & ~count
         lo, hi = lo[rest], hi[rest]
         middle = (lo >> 1) + (hi >> 1) + (lo & hi & 1)
@@ -187,29 +191,30 @@ def _by_slope(
         width = of.numbers(hi).astype(np.float64) - of.numbers(lo).astype(np.float64)
         wavers = error + width * np.maximum(np.abs(least), np.abs(most))
     narrow = np.isfinite(allowed) | (hi.astype(np.float64) - lo.astype(np.float64) <= COUNTED)
-    flat = np.isfinite(wavers) & (2 * wavers <= allowed) & narrow & ~nan & ~rises & ~falls
+    flat = np.isfinite(wavers) & (wavers <= allowed / 2) & narrow & ~nan & ~rises & ~falls
     against = ok & ((rises & ~up) | (falls & ~down))  # goes one way by its rounding alone
     made = np.where(ok & ~against, 0.0, np.where(flat, wavers, error))
     return np.where(ok, up, flat) | rises, np.where(ok, down, flat) | falls, made, ok | rises | falls | flat
 
 
-def _count_out(function: Function, row: int, of: Format, lo: int, hi: int, rounding: bool) -> tuple[Array, ...]:
-    """A cell tried number by number; zero is tried with both signs, which must give the same.
+def _count_out(function: Function, row: int, of: Format, lo: int, hi: int, how: Search) -> tuple[Array, ...]:
+    """A cell tried number by number; zero is tried with both signs that it may have, which must give the same.
 
     Where rounding is allowed for, changes of direction say nothing of the real function: the cell stays open.
     """
     keys = np.arange(lo, hi + 1)
     numbers = of.numbers(keys)
-    if lo <= 0 <= hi:
+    both = how.minus_zero and lo <= 0 <= hi
+    if both:
         numbers = np.insert(numbers, -lo, np.asarray(-0.0, of.dtype))
     values = function.at(numbers, row)
     up, down, turn = _tried(values)
-    if lo <= 0 <= hi and values[-lo] != values[1 - lo]:
+    if both and values[-lo] != values[1 - lo]:
         up, down, turn = False, False, 2
     zero = bool(((values == 0) & np.signbit(values)).any())
     missing = bool(np.isnan(values).any())
     ends = (np.nanmin(values), np.nanmax(values)) if not np.isnan(values).all() else (-np.inf, np.inf)
-    return tuple(np.array([v]) for v in (lo, hi, up, down, rounding and turn == 2, turn, 0.0, missing, zero, *ends))
+    return tuple(np.array([v]) for v in (lo, hi, up, down, how.rounding and turn == 2, turn, 0.0, missing, zero, *ends))
 
 
 def contradiction(function: Function, row: int, way: Way, lo: float, hi: float, slack: float = 0.0) -> Counterexample | None:

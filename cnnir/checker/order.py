@@ -95,10 +95,11 @@ def _look(place: Place, record: ChannelFacts, row: int, way: Way) -> Pieces:
 
 
 def _cut(place: Place, data: tuple[float, float], row: int, way: Way) -> Pieces:
-    found = pieces(place.function, row, *data, Search())
+    minus_zero = place.ranges.may_be_minus_zero(place.data)
+    found = pieces(place.function, row, *data, Search(minus_zero=minus_zero))
     if place.certificate.float_class != "U" or (found.goes(way) and not found.open.any()):
         return found
-    return pieces(place.function, row, *data, Search(True, _slack(place)))
+    return pieces(place.function, row, *data, Search(True, _slack(place), minus_zero))
 
 
 def _channel(place: Place, record: ChannelFacts, row: int, way: Way, found: Pieces) -> Iterator[Check]:

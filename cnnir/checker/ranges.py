@@ -46,6 +46,13 @@ class Ranges:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._known: dict[Value, Ends] = {}
+        self._positive_zeros: set[str] = set()
+        """Layers that give no -0, whatever they read: squares, for one."""
+
+    def may_be_minus_zero(self, value: Value) -> bool:
+        """Whether nothing shows that the elements of a value are no -0."""
+        _ = self[value]
+        return value.layer not in self._positive_zeros
 
     def __getitem__(self, value: Value) -> Ends:
         stack = [value]
@@ -107,7 +114,9 @@ class Ranges:
 
         def leaf(expr: Expr, dtype: str) -> Span:
             if isinstance(expr, Var):
-                return replace(spans.between(0.0, 0.0, shape), lo=ends[expr.index][0], hi=ends[expr.index][1])
+                return replace(
+                    spans.between(0.0, 0.0, shape), lo=ends[expr.index][0], hi=ends[expr.index][1], minus_zero=np.ones(shape, bool)
+                )
             if isinstance(expr, Param):
                 values = np.asarray(numbers[expr.role]).astype(np.float64)
                 return spans.between(float(values.min()), float(values.max()), shape)
@@ -119,6 +128,8 @@ class Ranges:
             return spans.step(primitive, args, dtype)
 
         found = fold_typed(op.formula(), [t.dtype for t in types], leaf, node).value
+        if not bool(found.minus_zero.any() or found.nan.any()):
+            self._positive_zeros.add(layer.name)
         return None if bool(found.nan.any()) else (float(found.lo.min()), float(found.hi.max()))
 
 

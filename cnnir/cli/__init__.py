@@ -27,7 +27,7 @@ _VERBS = {
 _EPILOGUE = """\b
 Example:
   cnnc check vgg16.cnn                         what may move, and why
-  cnnc check model.onnx --shape x=1,3,224,224  networks are .cnn or .onnx files; --shape for inputs that leave sizes open
+  cnnc check model.onnx --shape x=1,3,224,224  or .pt2, .prototxt; --shape for sizes left open
   cnnc compile vgg16.cnn -o vgg16.cnnpkg       for this CPU
   cnnc compile vgg16.cnn --target cuda --arch sm_90 -o vgg16.cnnpkg
   cnnc bench vgg16.cnn --place always          before against after

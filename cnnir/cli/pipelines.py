@@ -55,11 +55,15 @@ class Watch:
 
 
 def run_pipeline(graph: Graph, text: str, watch: Watch) -> Graph:
-    """The network after the passes that `text` names; raises CnnirError (exit code 2) where it names none, before any runs."""
+    """The network after the passes that `text` names; raises CnnirError (exit code 2) where it names none, before any runs.
+
+    Proofs of theirs cite what `cnnc sweep` has found for this CPU, as those of `cnnc opt` without a pipeline do.
+    """
+    from cnnir.api import evidence
     from cnnir.frontends import pipeline as language
     from cnnir.pipeline import PASSES, make_all, run_steps
 
-    passes = make_all(language.parse(text))
+    passes = make_all(language.parse(text), {"evidence": evidence})
     names = [name for name, _ in passes.values()]
     if watch.print_after not in (None, "all", *names):
         where = "in the pipeline" if watch.print_after in PASSES else "at all"

@@ -7,17 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, converts, leaves, nodes
+from cnnir.scalar.expr import Apply, Const, Expr, Param, Var, converts, has_variable, leaves, nodes, with_number
 from cnnir.scalar.primitives import Primitive
 from cnnir.scalar.typed import argument_dtypes
 
 from .calculus import Study, study
 from .chain import composed, modulus, split
+from .counted import counted
 from .fact import Fact, Grade, constant, identity, nothing, worst
 from .interval import Interval, unknown
 from .jet import differentiable
-from .lattice import LEVEL, UNKNOWN, glue
+from .lattice import DOWN, LEVEL, MONOTONE, UNKNOWN, UP, compose, glue
 from .precision import Precision, Whole, precision
+from .resolve import LARGEST, resolved
 from .transfer import apply, fits, seam
 
 Coefficients = Mapping[str, Interval]
@@ -55,11 +57,20 @@ class Analysis:
             return _NOTHING
 
     def _on(self, expr: Expr, domain: Interval) -> Fact:
-        """Composition, and calculus where that finds no direction, or none that is bounded."""
+        """Composition; where that finds no direction, or none that is bounded, trying every number, or calculus."""
         fact = self._composed(expr, domain)
-        plain = not isinstance(self.precision, Whole) and not converts(expr)  # calculus is done in one precision
-        if not plain or domain.nan or fact.range.nan or (fact.direction != UNKNOWN and fact.bound is not None):
+        if fact.direction != UNKNOWN and fact.bound is not None and not fact.range.nan:
             return fact
+        either = self._either(expr, domain)
+        if either is not None:
+            return either
+        tried = counted(expr, domain, self.precision, self.coefficients) if not self.wraps else None
+        if tried is not None and tried.direction != UNKNOWN:
+            return tried
+        plain = not isinstance(self.precision, Whole) and not converts(expr)  # calculus is done in one precision
+        if not plain or domain.nan or fact.range.nan:
+            return fact
+        expr = self.resolved(expr, domain)
         found = study(expr, domain, self.precision, self.coefficients, self._alone(expr))
         if found is None:
             return self._chained(expr, domain, fact)
@@ -73,6 +84,32 @@ class Analysis:
             return known
         found = self.after(parts[0], self._on(parts[1], domain))
         return found if found.direction != UNKNOWN and not found.range.nan and found.bound is not None else known
+
+    def _either(self, expr: Expr, domain: Interval) -> Fact | None:
+        """Of a formula that knows of x only whether a comparison is true: it has two values, and goes as these and the comparison do."""
+        for node in nodes(expr):
+            if isinstance(node, Apply) and node.primitive.to == "bool":
+                ends = [with_number(expr, node, value) for value in (0.0, 1.0)]
+                if not has_variable(ends[0]):
+                    inner = self._plain(node, domain)
+                    false, true = (self._number(end, self._result(expr)) for end in ends)
+                    if inner.direction == UNKNOWN or inner.bound != 0 or false.range.nan or true.range.nan:
+                        continue
+                    step = seam(false, true)
+                    outer = UP if step.rises else DOWN if step.falls else MONOTONE
+                    return Fact(compose(outer, inner.direction), false.range.hull(true.range), inner.grade)
+        return None
+
+    def resolved(self, expr: Expr, domain: Interval) -> Expr:
+        """The formula without what this domain settles."""
+        return resolved(expr, lambda part: self._plain(part, domain)) if len(nodes(expr)) <= LARGEST else expr
+
+    def _plain(self, expr: Expr, domain: Interval) -> Fact:
+        """By composition alone, the range in one piece."""
+        try:
+            return self._direct(expr, domain, 0)
+        except _TooMuchWork:
+            return _NOTHING
 
     def after(self, expr: Expr, inner: Fact) -> Fact:
         """Facts of `expr` applied to a function of one variable with the facts `inner`."""
@@ -200,6 +237,10 @@ class Analysis:
         known = [dtypes[id(a)] for a in node.args] if dtypes else ()
         return argument_dtypes(node.primitive, known) or [self.precision.name] * len(node.args)
 
+    def _result(self, expr: Expr) -> str:
+        """The dtype of what a formula gives."""
+        return self._dtypes(expr, self.precision.name).get(id(expr)) or self.precision.name
+
     def _number(self, expr: Expr, dtype: str) -> Fact:
         """Facts of an expression without variables, in a dtype."""
         return Analysis(precision(dtype), self.coefficients).several(expr, ())
@@ -319,5 +360,7 @@ class Analysis:
             if isinstance(leaf, Const):
                 value = abs(self.precision.round(leaf.value))
                 values |= {value, -value}
+        if isinstance(self.precision, Whole):  # 0.5 may be a constant of what integers are converted to
+            values = {float(math.floor(value)) for value in values if math.isfinite(value)}
         nearest = sorted(values, key=abs)[:SPLITS]
         return sorted(v + 0.0 for v in nearest if domain.lo < v < domain.hi)

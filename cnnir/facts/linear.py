@@ -76,7 +76,7 @@ def _constant(value: Array, roundings: int = 0) -> Linear:
 def _rounded(found: Linear, primitive: Primitive, args: list[Linear], precision: Precision) -> Linear:
     """With the rounding of this step; what underflows is off by the least number, which is a unit roundoff of `floor`."""
     roundings = sum(a.roundings for a in args) + (primitive.rounding != "exact")
-    floor = precision.tiny / precision.unit
+    floor = precision.tiny / precision.unit if precision.unit else 0.0  # integers are not rounded
     return Linear(found.scale, found.shift, found.size_scale, found.size_shift + floor * (primitive.rounding != "exact"), roundings)
 
 

@@ -12,14 +12,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from cnnir.scalar.primitives import PRIMITIVES, Primitive, Shape
+from cnnir.scalar.primitives import PRIMITIVES, Piece, Primitive, Shape
 
 from .fact import Affine, Fact, Grade, nothing, worst
 from .interval import Interval, around, unknown
 from .lattice import CONSTANT, DOWN, LEVEL, UNKNOWN, UP, Direction, Seam, add, compose, glue, largest, smallest
 from .precision import Precision, Whole
 from .precision import precision as of_dtype
+from .remainder import itself, remainder
 from .saturation import saturated
+from .truth import truth
 
 LIBRARY_STEPS = 4
 """How many neighbours off a library function's value may be, on any platform."""
@@ -33,7 +35,7 @@ def apply(primitive: Primitive, args: Sequence[Fact], precision: Precision) -> F
     if primitive.name == "where":
         return nothing(args[1].range.hull(args[2].range))
     if primitive.to is not None:
-        return nothing(Interval(0.0, 1.0))  # a truth value
+        return truth(primitive, args, precision)
     if primitive.arity == 1:
         return unary(primitive, args[0], precision)
     a, b = args
@@ -58,7 +60,7 @@ def unary(primitive: Primitive, a: Fact, precision: Precision) -> Fact:
     grade, bound = worst(a)
     if primitive.name in ("neg", "abs"):
         bound = a.bound  # exact and no steeper than x
-    if library:
+    if library and not (a.direction.is_constant and a.bound == 0):  # one number gives one number
         grade = max(grade, Grade.C if precision.sweepable else Grade.U)
         bound = bound if precision.sweepable else None
     linear = Affine(-a.linear.scale, -a.linear.shift) if primitive.name == "neg" and a.linear else None
@@ -119,20 +121,22 @@ def image(primitive: Primitive, inside: Interval, precision: Precision) -> Inter
     if inside.minus_zero:
         points.append(-0.0)
     values = around(precision.at(primitive, p) for p in points)
-    if primitive.rounding == "library" and not _settled(inside, values):
-        wide = values.widened(precision, LIBRARY_STEPS)
+    if primitive.rounding == "library":
+        wide = around(v for p in points for v in _possible(p, precision.at(primitive, p), precision))
         lo, hi = (saturated(primitive, np.array(x), np.array(v), precision) for x, v in ((inside.lo, wide.lo), (inside.hi, wide.hi)))
         values = replace(wide, lo=float(lo), hi=float(hi))  # what saturates rises
     minus_zero = values.minus_zero or _may_underflow(primitive, inside)
     return replace(values.clipped(*shape.image), nan=False, minus_zero=minus_zero and values.has_zero)
 
 
-def _settled(argument: Interval, value: Interval) -> bool:
-    """Whether every library agrees, by Annex F of the C standard: exp(0) = 1, log(1) = 0, tanh(0) = 0 and the like.
+def _possible(argument: float, value: float, precision: Precision) -> tuple[float, ...]:
+    """What any library may give at a number: some units in the last place off the reference.
 
-    Elsewhere the library that compiled code calls may differ from the reference by some units in the last place.
+    But for exp(0) = 1, log(1) = 0, tanh(0) = 0 and the like, of which Annex F of the C standard is sure.
     """
-    return argument.is_point and value.is_point and argument.lo in (0.0, 1.0) and value.lo in (0.0, 1.0)
+    if argument in (0.0, 1.0) and value in (0.0, 1.0):
+        return (value,)
+    return precision.next(value, -LIBRARY_STEPS), precision.next(value, LIBRARY_STEPS)
 
 
 def _may_underflow(primitive: Primitive, inside: Interval) -> bool:
@@ -246,18 +250,45 @@ def _anything(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> F
 
 
 def _power(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
-    """x^c for x >= 0 rises where c >= 0 and falls where c <= 0; nothing is said of negative x, nor of a power that varies."""
-    positive = a.range.lo > 0 or (a.range.lo == 0 and not a.range.minus_zero)
-    if not (positive and b.range.is_point and b.direction.is_constant) or a.range.nan:
+    """x^y: for x >= 0 it goes one way in each; x^2, x^3 and so on of any x. Nothing is said of other powers of negative x."""
+    if a.range.nan or b.range.nan:
         return _anything(primitive, a, b, precision)
-    fact = combine(primitive, a, b, precision, (1 if b.range.lo >= 0 else -1, 0))
+    if a.range.lo > 0 or (a.range.lo == 0 and not a.range.minus_zero):
+        above = 1 if a.range.lo >= 1 else -1 if a.range.hi <= 1 else None
+        fact = combine(primitive, a, b, precision, (b.range.sign(), above))
+        least, constant = 0.0, a.range.is_point and a.range.lo == 1
+    elif b.range.is_point and b.range.lo.is_integer() and (b.range.lo >= 0 or a.range.hi < 0):
+        even = b.range.lo % 2 == 0
+        outer = CONSTANT if b.range.lo == 0 else direction_on(PRIMITIVES["abs"].shape if even else _ODD, a.range.lo, a.range.hi)
+        outer = outer if b.range.lo >= 0 else outer.negated()
+        found = corners(primitive, _sizes(a.range) if even else a.range, b.range, precision)
+        fact = Fact(compose(outer, a.direction), found, *_after(a, b))
+        least, constant = 0.0 if even else -math.inf, b.range.lo == 0
+    else:
+        return _anything(primitive, a, b, precision)
+    if constant or (b.range.is_point and b.range.lo == 0):  # exact, by Annex F of the C standard
+        return Fact(CONSTANT, Interval(1.0, 1.0), fact.grade)
     grade = max(fact.grade, Grade.C if precision.sweepable else Grade.U)
-    found = replace(fact.range.widened(precision, LIBRARY_STEPS).clipped(0.0, math.inf), nan=fact.range.nan)
+    found = replace(fact.range.widened(precision, LIBRARY_STEPS).clipped(least, math.inf), nan=fact.range.nan)
     return replace(fact, range=found, grade=grade, bound=fact.bound if precision.sweepable else None)
+
+
+def _sizes(values: Interval) -> Interval:
+    """The absolute values."""
+    return Interval(0.0 if values.has_zero else min(abs(values.lo), abs(values.hi)), values.magnitude, values.nan)
+
+
+_ODD = Shape((Piece(-math.inf, math.inf, 1),))
+
+
+def _after(a: Fact, b: Fact) -> tuple[Grade, Affine | None, float | None]:
+    grade, bound = worst(a, b)
+    return grade, None, bound
 
 
 _BINARY: Mapping[str, Callable[[Primitive, Fact, Fact, Precision], Fact]] = {
     "add": _sum, "sub": _sum, "mul": _product, "div": _quotient, "max": _chosen, "min": _chosen, "pow": _power,
+    "mod": remainder, "fmod": remainder,
 }  # fmt: skip
 
 
@@ -271,6 +302,10 @@ _ALIKE: Mapping[str, Callable[[Fact, Precision], Fact]] = {
     "mul": lambda a, precision: unary(PRIMITIVES["square"], a, precision),
     "sub": lambda a, _precision: _itself(0.0, a, a.range.has_infinity),
     "div": lambda a, _precision: _itself(1.0, a, a.range.has_infinity or a.range.has_zero),
+    "mod": itself,
+    "fmod": itself,
+    "max": lambda a, _precision: a,
+    "min": lambda a, _precision: a,
 }
 """Primitives of one and the same argument, not of two that happen to be alike."""
 

@@ -158,3 +158,12 @@ def leaves(expr: Expr) -> list[Expr]:
     found: list[Expr] = []
     fold(expr, lambda leaf: found.append(leaf), lambda _primitive, _args: None)
     return found
+
+
+def with_number(expr: Expr, part: Expr, number: float) -> Expr:
+    """`expr` with one of its nodes, wherever that object occurs, replaced by a number."""
+    done: dict[int, Expr] = {}
+    for node in nodes(expr):
+        made = Apply(node.primitive, tuple(done[id(a)] for a in node.args)) if isinstance(node, Apply) else node
+        done[id(node)] = Const(number) if node is part else made
+    return done[id(expr)]

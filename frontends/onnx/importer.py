@@ -77,7 +77,7 @@ class Importer:
         graph = Graph(proto.name or Path(self._name).stem)
         reserved = {name for node in proto.node for name in node.output} | {i.name for i in proto.input}
         self._builder = Builder(graph, reserved)
-        self._initializers(proto, scope)
+        self._initializers(proto, scope, self._place)
         self._inputs(proto, scope)
         for number in order:
             self._node(proto.node[number], scope, spans[number])
@@ -102,10 +102,10 @@ class Importer:
             raise refuse("C0806", f"opset {version} is not one of {OLDEST} to {newest}", self._head, help=help)
         return {"": version, **found}
 
-    def _initializers(self, proto: GraphProto, scope: Scope) -> None:
+    def _initializers(self, proto: GraphProto, scope: Scope, place: Place) -> None:
         for tensor in proto.initializer:
             try:
-                scope.names[tensor.name] = read(tensor, self._place, scope.span or self._head)
+                scope.names[tensor.name] = read(tensor, place, scope.span or self._head)
             except CnnirError as error:
                 self._problems.add(error)
                 scope.names[tensor.name] = None
@@ -266,7 +266,7 @@ class Importer:
         renamed = {inner.name: outer for inner, outer in zip(graph.output, node.outputs, strict=False) if outer}
         inner = Scope(dict(scope.names), scope.opsets, f"{first}/", renamed, scope.attributes, node.span, scope.depth + 1, scope.whole)
         order = ordered(graph, scope.names.keys(), [node.span] * len(graph.node))
-        self._initializers(graph, inner)
+        self._initializers(graph, inner, Place(self._place.file, {}))  # what stayed in the file are the model's own, by name
         for number in order:
             results = self._outputs(graph.node[number], inner, node.span)
             inner.names.update(zip(graph.node[number].output, results, strict=False))

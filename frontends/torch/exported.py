@@ -14,7 +14,7 @@ from cnnir.ir.weights import Held, WeightSource
 from cnnir.types import numpy_dtype
 
 from .listing import own_line
-from .program import Argument, Call, Hint, Program, Ref, Result, Tensor, Where
+from .program import MEMORY, Argument, Call, Hint, Program, Ref, Result, Tensor, Where
 
 _DTYPES: Mapping[Any, str] = {
     torch.float16: "f16", torch.float32: "f32", torch.float64: "f64", torch.bfloat16: "bf16", torch.bool: "bool",
@@ -117,7 +117,7 @@ def _arguments(node: Any) -> dict[str, Argument]:
     schema = getattr(node.target, "_schema", None)
     names = [a.name for a in schema.arguments] if schema else [f"_{i}" for i in range(len(node.args))]
     given = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
-    return {name: _argument(value) for name, value in given.items() if name not in ("layout", "device", "pin_memory", "memory_format")}
+    return {name: _argument(value) for name, value in given.items() if name not in MEMORY}
 
 
 def _is_part(node: Any) -> bool:

@@ -41,6 +41,8 @@ def _attribute(value: Any, tensors: list[Operand]) -> Attribute:
         return f"input {len(tensors) - 1}"
     if isinstance(value, tuple | list):
         return tuple("none" if part is None else _attribute(part, tensors) for part in cast("list[Any]", value))
-    if isinstance(value, bool | int | float | str):
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, int | float | str):
         return value
     raise Unsupported(f"an argument of it is {type(value).__name__}")

@@ -20,6 +20,10 @@ Argument = Union[None, bool, int, float, str, Ref, tuple["Argument", ...]]  # no
 """What an operation is called with. Element types are spelled as cnnir spells them: `f32`."""
 
 
+MEMORY = ("layout", "device", "pin_memory", "memory_format")
+"""Arguments that say where a tensor lies, which is nothing to a network."""
+
+
 @dataclass(frozen=True)
 class Hint:
     """What the exporter says of a tensor: its element type and its shape, None for sizes that have only a name."""

@@ -15,7 +15,7 @@ from cnnir.ir.weights import Held, WeightSource
 from .archive import SCALAR_TYPES, Archive, opened
 from .listing import own_line
 from .problems import malformed, pickled
-from .program import Argument, Call, Hint, Program, Ref, Result, Tensor, Where
+from .program import MEMORY, Argument, Call, Hint, Program, Ref, Result, Tensor, Where
 
 MAJOR = 8
 """The version of the schema that is read."""
@@ -100,7 +100,7 @@ def _call(node: Mapping[str, Any], hints: Mapping[str, Hint]) -> Call:
     where = Where(path, kind.rpartition(".")[2], own_line(metadata.get("stack_trace", "")))
     results = tuple(Result(name, hints.get(name)) for name in names)
     target = str(node["target"]).removeprefix("torch.ops.")
-    arguments = {str(i["name"]): _argument(i["arg"]) for i in node["inputs"]}
+    arguments = {str(i["name"]): _argument(i["arg"]) for i in node["inputs"] if i["name"] not in MEMORY}
     return Call(str(node.get("name") or (names or [target])[0]), target, arguments, results, several, where)
 
 

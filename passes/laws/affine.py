@@ -32,7 +32,7 @@ from ..site import PoolSite
 from ..surroundings import Surroundings
 from ..terms import Terms
 from . import conditions as shared
-from .average import NO_OVERFLOW, counts_what_it_sums, error, largest_window, linear_record
+from .average import NO_OVERFLOW, counts_what_it_sums, error, largest_window, linear_record, with_averages
 from .rule import Condition, Question, Refusal, RegionLaw
 from .work import pooled, region_steps
 
@@ -67,7 +67,7 @@ def no_overflow(question: Question) -> Refusal | None:
     if question.terms.nan != "strict" or found is None:
         return None
     known = site.surroundings.ranges[site.region.data]
-    with np.errstate(invalid="ignore"):  # 0 times an infinity is NaN, and less than nothing
+    with np.errstate(all="ignore"):  # 0 times an infinity is NaN, and less than nothing
         largest = (found.size_scale * known.magnitude + found.size_shift).max() * (1 + largest_window(site.op, site.data))
     if not known.nan and largest < site.precision.max / 2:
         return None
@@ -85,8 +85,15 @@ def may_round(question: Question) -> Refusal | None:
 
 
 def region_as_linear(site: PoolSite) -> Linear | None:
-    """The region as a x + b, channel by channel."""
-    return linear(site.expression, site.coefficients, site.precision)
+    """The region as a x + b, channel by channel: for every number, or else for those of the data, and their averages."""
+    one_dtype = {layer.type.dtype for layer in site.region.layers} <= {site.data.dtype, "bool"}
+    if not one_dtype:
+        return None  # an average is rounded to the type of what it reads
+    found = linear(site.expression, site.coefficients, site.precision)
+    if found is not None or not site.data.is_float or site.op.reduce != "avg":
+        return found
+    reached = with_averages(site.known, site.op, site.data, site.precision)
+    return linear(site.resolved(reached), site.coefficients, site.precision)
 
 
 class Affine(RegionLaw):

@@ -36,6 +36,15 @@ def largest_window(pool: Pooling, data: TensorType) -> int:
     return int(np.max(_real(pool, data), initial=1))
 
 
+def with_averages(known: Interval, pool: Pooling, data: TensorType, precision: Precision) -> Interval:
+    """The data and their averages: these are rounded, on the data's side of 0, and what counts padding comes nearer to 0."""
+    steps = largest_window(pool, data) + 2
+    slack = 2 * steps * (precision.unit * known.magnitude + precision.tiny)
+    lo, hi = (known.lo, known.hi) if counts_what_it_sums(pool, data) else (min(known.lo, 0.0), max(known.hi, 0.0))
+    least, most = 0.0 if lo >= 0 else precision.min, 0.0 if hi <= 0 else precision.max
+    return Interval(max(precision.round(lo - slack), least), min(precision.round(hi + slack), most), minus_zero=True)
+
+
 def linear_record(known: Interval, bound: float) -> ChannelFacts:
     """What a proof about averages knows, as data."""
     ends = (known.lo, known.hi)

@@ -200,11 +200,27 @@ def test_long_chains_of_smooth_layers_compile_in_time() -> None:
         ("x: i32[4]) { x -> abs }", [-(2**31), 2**24 + 1, -(2**24) - 3, 5]),
         ("x: i64[3]) { x -> neg -> abs }", [1, -(2**63), 2**62 + 1]),
         ("x: u16[3]) { x -> abs -> neg }", [1, 0, 2**16 - 1]),
+        ("x: i8[3]) { x -> neg -> abs }", [-(2**7), 2**7 - 1, -1]),
+        ("x: i16[3]) { x -> abs -> neg }", [-(2**15), 2**15 - 1, -1]),
+        ("x: i32[4]) { x -> neg -> abs }", [-(2**31), 2**31 - 1, -1, 0]),
+        ("x: i32[4]) { x -> add(7) -> add(2) -> dropout -> relu }", [2**31 - 1, -(2**31), -9, 5]),
+        ("x: i32[4]) { x -> mul(3) -> relu -> sub(100) }", [2**31 - 1, -(2**31), 2**30, 5]),
+        ("x: u32[3]) { mul(x, x) -> sub(1) }", [2**32 - 1, 2**16, 0]),
+        ("x: u64[3]) { x -> neg }", [2**64 - 1, 1, 0]),
         ("x: f32[3]) { div(0, x) }", [0.0, -0.0, 3.0]),
+        ("x: f32[3]) { x -> mul(0) }", [np.inf, -np.inf, 3.0]),
+        ("x: f32[3]) { sub(x, x) }", [np.inf, -np.inf, 3.0]),
+        ("x: f16[3]) { mul(0, x) }", [np.inf, -np.inf, 3.0]),
+        ("x: f16[3]) { sub(x, x) }", [np.inf, -np.inf, 3.0]),
+        ("x: bf16[3]) { x -> mul(0) }", [np.inf, -np.inf, 3.0]),
+        ("x: bf16[3]) { sub(x, x) }", [np.inf, -np.inf, 3.0]),
         ("x: f64[3]) { x -> mul(0) }", [np.inf, -np.inf, 3.0]),
         ("x: f64[3]) { sub(x, x) }", [np.inf, -np.inf, 3.0]),
         ("x: f32[1, 1, 3]) { x -> lrn(5, alpha=1, beta=1e80) }", [0.5, 1.0, 2.0]),
         ("x: f16[1, 1, 3]) { x -> pad(1, value=1e80) }", [0.5, 1.0, 2.0]),
+        ("x: f32[3]) { not_equal(x, x) }", [np.nan, -0.0, np.inf]),
+        ("x: f32[3]) { equal(x, x) }", [np.nan, -0.0, np.inf]),
+        ("x: f32[3]) { x -> cast(bool) }", [np.nan, -0.0, np.inf]),
         ("x: f32[3]) { x -> sign }", [np.nan, -0.0, -np.inf]),
         ("x: f32[3]) { x -> batchnorm -> bias -> prelu }", [-0.5, 1.0, 2.0]),
         ("x: f32[]) { x -> bias -> sigmoid -> mul(2) }", 0.5),
@@ -216,4 +232,20 @@ def test_what_random_networks_found(body: str, values: list[float]) -> None:
     feeds = {"x": np.asarray(values, graph.inputs["x"].numpy).reshape(graph.inputs["x"].shape)}
     got, expected = (run(feeds)["output"] for run in (cnnir.compile(graph, threads=1), lambda f: cnnir.evaluate(graph, f)))
     assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
-    np.testing.assert_allclose(got, expected, rtol=1e-6 if graph.inputs["x"].is_float else 0)
+    if graph.inputs["x"].is_float:
+        np.testing.assert_allclose(got.astype(np.float64), expected.astype(np.float64), rtol=1e-6)
+    else:
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_bf16_is_rounded_at_every_step_in_whatever_kernel() -> None:
+    """TVM computes kernels of bf16 in float32 throughout: layers in one kernel were rounded once, in two twice."""
+    graph = network(
+        "x: bf16[1, 3, 8, 8]) { y = mul(x, x); z = mul(-1.5, y) -> add(0.3); return mul(z, y) -> cast(f32) -> mul(1.1) -> cast(bf16) -> exp }"
+    )
+    feeds = {"x": np.random.default_rng(5).standard_normal((1, 3, 8, 8)).astype(graph.inputs["x"].numpy)}
+    expected = cnnir.evaluate(graph, feeds)
+    for fusion in ("none", "full"):
+        got = cnnir.compile(graph, threads=1, fusion=fusion)(feeds)
+        for name, array in expected.items():
+            np.testing.assert_array_equal(got[name].view(np.uint16), array.view(np.uint16))

@@ -162,3 +162,14 @@ def test_a_damaged_cache_is_a_warning_not_a_traceback(half: Path, cache: Path, c
     assert "warning[C0516]" in text.err and "Traceback" not in text.err and "(assumed: not swept)" in text.out
     assert ask("sweep", "--list") == 0
     assert "warning[C0516]" in capsys.readouterr().err
+
+
+def test_a_pipeline_is_given_what_was_swept(half: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def classes() -> list[str]:
+        assert ask("opt", half, "-p", "place{exactness=ulp}", "--json") == 0
+        return [d["certificate"]["float_class"] for d in json.loads(capsys.readouterr().out)["decisions"] if d["certificate"]]
+
+    assert "C (assumed)" in classes()
+    assert ask("sweep", half) == 0
+    capsys.readouterr()
+    assert "C (swept)" in classes() and "C (assumed)" not in classes()

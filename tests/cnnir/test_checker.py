@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import cnnir
 from cnnir.checker.directions import Search, contradiction, pieces
 from cnnir.checker.floats import format_of
 from cnnir.checker.function import Function
@@ -131,3 +132,11 @@ def test_a_jump_is_counted_out() -> None:
 def test_zeros_of_both_signs_count() -> None:
     f = function(UserActivation("f", 1 / X))
     assert not pieces(f, 0, 0.0, 1.0, Search()).goes("down"), "1/-0 is -inf and 1/+0 is inf"
+
+
+def test_a_square_is_no_minus_zero() -> None:
+    """1 / -0 is -inf, but squares are +0: the move is right, and was refuted. What may be -0 still counts."""
+    text = "network n(x: f32[1, 2, 4, 4] in [-1, 1]) { x -> square -> reciprocal -> maxpool(2) }"
+    done = cnnir.verify(cnnir.parse(text), place="always", runs=2)
+    assert [d.verdict for d in done.optimized.decisions][:1] == ["moved"]
+    assert done.ok and done.report.verdict == "confirmed"

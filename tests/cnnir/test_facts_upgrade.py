@@ -121,13 +121,13 @@ def test_nan_counts_where_it_is() -> None:
 
 
 def test_a_sweep_shows_a_direction_that_nobody_derived() -> None:
-    formula, domain = apply("pow", 2 + X, X), Interval(0.0, 10.0)
+    formula, domain = apply("pow", 2 + X, X), Interval(-1.0, 10.0)
     fact = Analysis(F32).on(formula, domain)
     assert fact.direction == UNKNOWN
-    swept = replace(CLEAN, lo=0.0, hi=10.0)
+    swept = replace(CLEAN, lo=-1.0, hi=10.0)
     shown = upgraded(fact, domain, support(formula, fact, domain, F32, Known((formula, swept))))
     assert (shown.direction, shown.float_class, shown.bound, shown.range.nan) == (UP, "C (swept)", 0.0, False)
-    broken = upgraded(fact, domain, support(formula, fact, domain, F32, Known((formula, replace(BROKEN, hi=10.0, lo=0.0)))))
+    broken = upgraded(fact, domain, support(formula, fact, domain, F32, Known((formula, replace(BROKEN, hi=10.0, lo=-1.0)))))
     assert broken.direction == UNKNOWN, "a bound says nothing without a direction: down is swept with some bound, too"
 
 

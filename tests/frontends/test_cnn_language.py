@@ -67,6 +67,13 @@ def test_newlines_inside_brackets_are_blanks() -> None:
     assert op("x -> conv(\n 8,\n # kernel\n 3,\n pad=[1,\n 1]\n)") == Conv(8, (3, 3), pad=(1, 1, 1, 1))
 
 
+def test_blank_lines_cost_nothing() -> None:
+    """One token for all of them; five million took ten seconds."""
+    begin = time.process_time()
+    assert ops(network("x" + "\n \n" * 1_000_000 + "-> relu" + "\n" * 3_000_000)) == ["relu1"]
+    assert time.process_time() - begin < 3
+
+
 def test_a_byte_order_mark_is_dropped() -> None:
     assert len(cnn.parse("\ufeffnetwork n(x: f32[1]) { x -> relu }")) == 2
 

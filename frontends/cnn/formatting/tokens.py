@@ -60,7 +60,7 @@ def tokens(source: Source) -> list[Lexeme]:
     newlines, semicolon, end = 0, False, 0
     for token in _lex(source.text, comments=True):
         if token.type == "_NEWLINE":
-            newlines += 1
+            newlines += token.count("\n")  # a token takes all blank lines that follow
         elif token.type == "_SEMICOLON":
             semicolon = True
         elif token.type != "BLANK":

@@ -125,7 +125,7 @@ def _compare(make: type[Binary]) -> Rule:
 def _logic(make: Callable[[], Op]) -> Rule:
     def rule(build: Build, input: Operand, other: Operand | None = None) -> Operand:
         operands = [input] if other is None else [input, other]
-        if not make().name.startswith(("and", "or", "xor", "not")) or any(build.type(o).dtype != "bool" for o in operands):
+        if any(build.type(o).dtype != "bool" for o in operands):
             raise Unsupported("logic between numbers")
         return build.add(make(), *operands)
 
@@ -210,10 +210,11 @@ RULES: Mapping[str, Rule] = {
     "gt": _compare(logic.Greater), "ge": _compare(logic.GreaterEqual),
     "logical_and": _logic(logic.And), "logical_or": _logic(logic.Or), "logical_xor": _logic(logic.Xor), "logical_not": _logic(logic.Not),
     "bitwise_and": _logic(logic.And), "bitwise_or": _logic(logic.Or), "bitwise_xor": _logic(logic.Xor), "bitwise_not": _logic(logic.Not),
+    "__and__": _logic(logic.And), "__or__": _logic(logic.Or), "__xor__": _logic(logic.Xor),
     "where": _where, "masked_fill": _masked_fill, "addcmul": _addcmul, "lerp": _lerp,
     "to": _convert, "_to_copy": _convert, "type_as": _convert, "float": _convert,
     **dict.fromkeys(
-        ("clone", "detach", "contiguous", "alias", "lift_fresh_copy", "lift_fresh", "lift", "positive", "dropout",
+        ("clone", "detach", "contiguous", "alias", "lift_fresh_copy", "lift_fresh", "lift", "positive",
          "feature_dropout", "alpha_dropout", "feature_alpha_dropout"),
         _same,
     ),

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cnnir.ops.arithmetic import BatchNorm, Bias, Scale
+from cnnir.ir.graph import Value
+from cnnir.ops.arithmetic import BatchNorm, Bias, Dropout, Scale
 from cnnir.ops.normal import GroupNorm, InstanceNorm, LayerNorm, LogSoftmax, centred
 from cnnir.ops.tensor import Softmax
 
@@ -143,10 +144,16 @@ def _normalize_rms(
     return found if weight is None else build.add(Mul(), found, weight)
 
 
+def _dropout(build: Build, input: Operand, p: float, train: bool) -> Operand:
+    """Nothing in use; the layer stays, so that training is as it was."""
+    del train
+    return build.add(Dropout(p), input) if p > 0 and isinstance(input, Value) else input
+
+
 RULES: Mapping[str, Rule] = {
     "batch_norm": batch_norm, "_native_batch_norm_legit_no_training": _no_training, "_native_batch_norm_legit": _legit,
     "_native_batch_norm_legit_functional": _legit, "native_batch_norm": _legit,
     "layer_norm": layer_norm, "native_layer_norm": _native_layer_norm, "group_norm": group_norm, "native_group_norm": _native_group_norm,
-    "instance_norm": instance_norm, "rms_norm": _normalize_rms,
+    "dropout": _dropout, "instance_norm": instance_norm, "rms_norm": _normalize_rms,
     **dict.fromkeys(("softmax", "_softmax"), _softmax(Softmax)), **dict.fromkeys(("log_softmax", "_log_softmax"), _softmax(LogSoftmax)),
 }  # fmt: skip

@@ -188,6 +188,18 @@ def test_a_branch_whose_condition_is_known_is_taken() -> None:
         assert ops(same(model(node("If", "c", "y", **branches), c=np.array(condition)))) == [op]
 
 
+def test_a_weight_of_a_branch_is_its_own(tmp_path: Path) -> None:
+    """Also where a large one of the model, which stays in the file, has its name."""
+    large, small = np.ones((64, 64), np.float32), numpy_helper.from_array(np.full((1, 3, 8, 8), 2, np.float32), "w")
+    taken, other = (
+        helper.make_graph([node(op, "x w", "t")], "g", [], [helper.make_empty_tensor_value_info("t")], [small]) for op in ("Mul", "Add")
+    )
+    nodes = [node("If", "c", "y", then_branch=taken, else_branch=other), node("Relu", "w", "z")]
+    graph = cnnir.load(saved(tmp_path, model(*nodes, outputs=("y", "z"), c=np.array(True), w=large)))
+    found = cnnir.evaluate(graph, {"x": DATA})
+    assert np.array_equal(found["y"], 2 * DATA) and np.array_equal(found["z"], large)
+
+
 def test_functions_of_the_model_are_written_out() -> None:
     content = model(helper.make_node("Twice", ["x"], ["y"], domain="own"))
     content.opset_import.append(helper.make_opsetid("own", 1))

@@ -1,0 +1,72 @@
+"""Formulas on a range of x, without what the range settles: relu of what is never negative is x, min(f, f) is f.
+
+What is left gives the same numbers as float code, up to the sign of zero; calculus and linear algebra see further in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from cnnir.scalar.expr import Apply, Const, Expr, fold
+from cnnir.scalar.primitives import Primitive
+
+from .fact import Fact
+from .interval import Interval
+from .remainder import is_kept
+
+LARGEST = 40
+"""Nodes of a formula beyond which nobody looks."""
+Facts = Callable[[Expr], Fact]
+
+
+def resolved(expr: Expr, facts: Facts) -> Expr:
+    """`expr` with every choice that is settled replaced by what is chosen, and what is one number by that number.
+
+    `facts` gives those of a part of it on the range of x.
+    """
+
+    def node(primitive: Primitive, args: Sequence[Expr]) -> Expr:
+        made = Apply(primitive, tuple(args))
+        chosen = _chosen(primitive.name, args, facts)
+        if chosen is not None:
+            return chosen
+        known = facts(made).range
+        return Const(known.lo) if known.is_point and not known.has_infinity else made
+
+    return fold(expr, lambda leaf: leaf, node)
+
+
+def _chosen(name: str, args: Sequence[Expr], facts: Facts) -> Expr | None:
+    if name == "abs":
+        sign = facts(args[0]).range.sign()
+        return None if sign is None or facts(args[0]).range.nan else args[0] if sign > 0 else -args[0]
+    if name in _NEUTRAL and _is(args[1], _NEUTRAL[name]):
+        return args[0]
+    if name in ("add", "mul") and _is(args[0], _NEUTRAL[name]):
+        return args[1]
+    if name in ("mod", "fmod"):
+        return args[0] if is_kept(name, *(facts(arg).range for arg in args)) else None
+    if name not in ("max", "min", "select"):
+        return None
+    if name != "select" and args[0] == args[1]:
+        return args[0]
+    a, b = (facts(arg).range for arg in args[:2])
+    greater = _compared(a, b)
+    if greater is None:
+        return None
+    first, second = args[2:] if name == "select" else args if name == "max" else reversed(args)
+    return first if greater else second
+
+
+_NEUTRAL: Mapping[str, float] = {"add": 0.0, "sub": 0.0, "mul": 1.0, "div": 1.0}
+
+
+def _is(arg: Expr, number: float) -> bool:
+    return isinstance(arg, Const) and arg.value == number
+
+
+def _compared(a: Interval, b: Interval) -> bool | None:
+    """Whether a > b always, or never; of max and min it does not matter which of two equal ones is taken."""
+    if a.nan or b.nan:
+        return None
+    return True if a.lo > b.hi else False if a.hi <= b.lo else None

@@ -1,0 +1,192 @@
+"""Random regions in front of random pools: what is moved answers as written, what is refused shows why, little is missed."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnnir
+from cnnir.checker.check import check
+from cnnir.checker.runs import apart, compare
+from cnnir.decisions import Decision, Optimized, Witness
+from cnnir.feeds import random_feeds
+from cnnir.ir.graph import Graph, Value
+from cnnir.ops.pooling import Pooling
+from cnnir.testing import feeds
+
+from .dense_sampling import Dense, dense
+from .fuzzing import Counts, wanted
+from .random_regions import DTYPES, network
+
+Array = np.ndarray[Any, Any]
+SAMPLE = 200
+LEAST = 0.95
+"""Of the regions that are movable in truth, the part that must be proved so."""
+
+
+def data(graph: Graph, seen: Dense, seed: int) -> Iterator[Mapping[str, Array]]:
+    """Adversarial, random, and numbers that lie where the region turns, or where its code is least in order."""
+    yield from itertools.islice(feeds(graph, seed), 10)
+    yield random_feeds(graph.inputs, graph.ranges, seed)
+    rng, ((name, type),) = np.random.default_rng(seed), graph.inputs.items()
+    for points in (seen.points, seen.tame):
+        if len(points):
+            yield {name: rng.choice(points, type.shape)}
+            at = int(rng.integers(len(points)))
+            yield {name: rng.choice(points[at : at + 30], type.shape)}
+    for y in seen.values:
+        for at in _turns(y):
+            yield {name: rng.choice(seen.points[max(at - 12, 0) : at + 12], type.shape)}
+
+
+def _turns(y: Array) -> set[int]:
+    """Where it is least and greatest, and where it rises and falls most from one point to the next."""
+    with np.errstate(invalid="ignore"):
+        step = np.diff(y, prepend=y[0])
+    return {int(at) for at in (np.argmin(y), np.argmax(y), np.argmin(step), np.argmax(step))}
+
+
+def moved(decisions: Sequence[Decision]) -> list[Decision]:
+    return [d for d in decisions if d.verdict == "moved"]
+
+
+def allowed(decisions: Sequence[Decision]) -> float | None:
+    """By how much outputs may differ; None where the bound of a site is no bound on what stands behind it."""
+    bounds = [d.bound if d.certificate and d.certificate.float_class == "U" else 0.0 for d in moved(decisions)]
+    assert None not in bounds
+    return max((b for b in bounds[:1] if b), default=0.0) if not any(bounds[1:]) else None
+
+
+def reads(graph: Graph, decisions: Sequence[Decision]) -> set[Value]:
+    """What must be finite of the network as written: what moved regions read; for averages all that is computed on the way."""
+    average = any(d.law == "affine" for d in moved(decisions))
+    found = {v for d in moved(decisions) for n in d.site.region for v in graph.data(n) if average or v.layer not in d.site.region}
+    return found | {v for d in moved(decisions) if average for v in graph.data(d.site.pool)}
+
+
+def answers_stay(graph: Graph, done: Optimized, feed: Sequence[Mapping[str, Array]]) -> int:
+    """Equal bits where every move is exact, else within the bound; the number of data that keep the contract."""
+    bound, needed = allowed(done.decisions), reads(graph, done.decisions)
+    if bound is None or (bound and not isinstance(graph[graph.results["y0"].layer].op, Pooling)):
+        steps = check(graph, done.graph, done.decisions).steps
+        runs = compare("reference", lambda g: lambda f: cnnir.evaluate(g, f), graph, done.graph, steps, [("", f) for f in feed], [*needed])
+        assert runs.mismatch is None, f"{runs.mismatch}\n{cnnir.dumps(graph)}"
+        return runs.compared
+    shown = graph.copy()
+    shown.results = {**graph.results, **{f"read {v.layer}": v for v in needed}}
+    tried = 0
+    for one in feed:
+        with np.errstate(all="ignore"):
+            before = cnnir.evaluate(shown, one)
+            wanted = before.pop("y0")
+            if not all(np.isfinite(array.astype(np.float64)).all() for array in before.values()):
+                continue
+            found = cnnir.evaluate(done.graph, one)["y0"]
+        differ = apart(wanted, found, bound)
+        assert not differ.any(), f"{wanted[differ]} before, {found[differ]} after, {bound} allowed, for {one}\n{cnnir.dumps(graph)}"
+        tried += 1
+    return tried
+
+
+def reproduced(graph: Graph, decision: Decision, shown: Witness) -> None:
+    """The numbers of a witness are run again: pool, then region, gives something else than region, then pool."""
+    members, values = decision.site.region, dict[Value, Array]()
+    (data,) = {v for name in members for v in graph.data(name) if v.layer not in members}
+    x = np.array(shown.window, graph.type(data).numpy)
+    channel, channels = shown.channel or 0, graph.type(data).shape[1]
+
+    def region(at: Array) -> Array:
+        values[data] = np.broadcast_to(at, (1, channels, len(at)))
+        with np.errstate(all="ignore"):
+            for layer in graph.layers():
+                if layer.name in members:
+                    operands = [values[v] for v in graph.data(layer.name)]
+                    (values[Value(layer.name)],) = layer.op.evaluate(operands, graph.parameters(layer.name))
+        return values[Value(members[-1])][0, channel].astype(np.float64)
+
+    op = graph[decision.site.pool].op
+    assert isinstance(op, Pooling)
+    pick = np.max if op.reduce == "max" else np.min
+    other = np.min if op.reduce == "max" else np.max
+    ends = {"down": [other(x)], "valley": [np.min(x), np.max(x)]}.get(decision.law, [pick(x)])
+    before, after = pick(region(x)), pick(region(np.array(ends, x.dtype)))
+    assert (before, after) == (shown.before, shown.after) and before != after, f"{decision}\n{cnnir.dumps(graph)}"
+
+
+def is_proved(graph: Graph, done: Optimized) -> bool:
+    """Whether the pool went past the whole region."""
+    region = {
+        layer.name for layer in itertools.takewhile(lambda layer: not isinstance(layer.op, Pooling), graph.layers())
+    } - graph.inputs.keys()
+    return region <= {name for d in moved(done.decisions) for name in d.site.region}
+
+
+def keeps_its_word(graph: Graph, seed: int) -> Counts:
+    """Of one network: everything the issue says."""
+    seen = dense(graph)
+    pool = next(layer for layer in graph.layers() if isinstance(layer.op, Pooling))
+    assert isinstance(pool.op, Pooling)
+    reduce, found = pool.op.reduce, Counter[str]()
+    feed = list(data(graph, seen, seed))
+    proved = False
+    for exactness in ("exact", "ulp"):
+        done = cnnir.optimize(graph, place="always", exactness=exactness)
+        found["data"] += answers_stay(graph, done, feed) if moved(done.decisions) else 0
+        for decision in done.decisions:
+            if decision.witness is not None:
+                reproduced(done.graph, decision, decision.witness)
+                found["witnesses"] += 1
+        proved = is_proved(graph, done)
+        if len(done.decisions) == 1 and proved and reduce != "avg":
+            drop = seen.drop(reduce)
+            assert drop <= (done.decisions[0].bound or 0.0), f"moved, but {drop} out of order\n{cnnir.dumps(graph)}"
+        found[f"moved under {exactness}"] += bool(moved(done.decisions))
+    behind = graph.results["y0"].layer != pool.name  # a reciprocal, which tells zeros apart: the pool may not move though f may
+    if not behind and not any(len(w.empty) for w in pool.op.windows(graph.type(graph.data(pool.name)[0]))):
+        dtype = next(iter(graph.inputs.values())).dtype
+        movable = seen.is_movable(reduce, getattr(pool.op, "count_include_pad", False))
+        found[f"movable {dtype}"] += movable
+        found[f"proved {dtype}"] += proved and movable
+        found["proved beyond sampling"] += proved and not movable
+    return found
+
+
+def recall(counts: Counts) -> dict[str, float]:
+    return {d: counts[f"proved {d}"] / max(counts[f"movable {d}"], 1) for d in DTYPES}
+
+
+def run(count: int, first: int) -> Counts:
+    counts, start = Counter[str](), time.perf_counter()
+    for number in range(count):
+        dtype = DTYPES[number % len(DTYPES)]
+        try:
+            counts += keeps_its_word(network(Random(first + number), dtype), first + number)
+        except BaseException:
+            print(f"\nnetwork(Random({first + number}), {dtype!r}) fails")
+            raise
+    words = ", ".join(
+        f"{counts[name]:,} {name}" for name in ("moved under exact", "moved under ulp", "data", "witnesses", "proved beyond sampling")
+    )
+    print(f"\n{count:,} networks in {time.perf_counter() - start:.0f} s, seeds from {first}: {words}")
+    for dtype, part in recall(counts).items():
+        print(f"  {dtype:5} {counts[f'proved {dtype}']:5,} of {counts[f'movable {dtype}']:5,} movable regions proved: {part:.1%}")
+    return counts
+
+
+def test_hundreds_of_random_regions_keep_the_laws() -> None:
+    counts = run(SAMPLE, 0)
+    assert counts["witnesses"] > 10
+
+
+@pytest.mark.fuzz
+def test_thousands_of_random_regions_keep_the_laws() -> None:
+    first = wanted("CNNIR_FUZZ_SEED", 10**6)
+    counts = run(wanted("CNNIR_FUZZ_REGIONS", 10_000), first)
+    assert all(part >= LEAST for part in recall(counts).values())
