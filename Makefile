@@ -3,7 +3,7 @@
 PYTHON ?= python3
 JOBS ?= auto
 RACE ?=
-PYTHON310 ?= python3.10
+PYTHON310 ?= $(shell for p in python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python); do $$p -c '' 2> /dev/null && echo $$p && break; done)
 
 venv := .venv
 bin := $(venv)/bin
@@ -15,11 +15,7 @@ pip := $(bin)/python -m pip install -q --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help demo bench relay-check test test-wheel fuzz mutation scale node-tests sweep check layering lint types docs format clean
-=======
-.PHONY: help demo bench test test-wheel test-torch torch-zoo fuzz mutation scale node-tests sweep check layering lint types docs format clean
->>>>>>> origin/main
+.PHONY: help demo bench relay-check test test-wheel test-torch torch-zoo fuzz mutation scale node-tests sweep check layering lint types docs format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
