@@ -121,7 +121,6 @@ class Site:
         return refuse(error.code, f"layer `{self.layer.name}`: {error.message}", self.layer.span, error.remark, error.help, *labels)
 
 
-
 def _source(values: Array, dtype: np.dtype[Any]) -> Held | Computed:
     """Numbers that lie in a file: as they are, or copied when they are asked for, where they lie askew, turned, or in another dtype."""
     if values.dtype == dtype and values.flags.aligned and values.flags.c_contiguous:
