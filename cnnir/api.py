@@ -28,7 +28,7 @@ ConvAlgorithm = Literal["direct", "winograd", "auto"]
 Fusion = Literal["full", "act", "none"]
 Nan = Literal["assume", "strict"]
 Check = Literal["reference", "llvm"]
-Form = Literal["cnn", "relax", "tir", "llvm-ir", "cuda", "ptx"]
+Form = Literal["cnn", "relax", "tir", "llvm-ir", "cuda", "ptx", "relay"]
 
 
 def parse(text: str, name: str = "<string>", shapes: Shapes | None = None) -> Graph:
@@ -236,13 +236,30 @@ def compile(
 
 
 def emit(graph: Graph, form: Form, target: str = "llvm", arch: str | None = None, fusion: Fusion = "full") -> str:
-    """The network as text in one of the forms it goes through: cnn, relax, tir, llvm-ir, cuda, ptx."""
+    """The network as text in one of the forms it goes through: cnn, relax, tir, llvm-ir, cuda, ptx; or as Relay.
+
+    Relay's weights are arguments, and `export_relay` writes them beside the text.
+    """
     if form == "cnn":
         return dumps(graph)
+    if form == "relay":
+        from cnnir.backends.relay_text import listing
+
+        return listing(graph).text()
     from cnnir.backends.tvm.emit import emit as emit_form
     from cnnir.backends.tvm.targets import parse_target
 
     return emit_form(graph, form, parse_target(target, arch), fusion)
+
+
+def export_relay(graph: Graph, path: str | Path) -> None:
+    """Write the network as Relay text, and its weights, by the names of the arguments, as a `.safetensors` of its name beside it.
+
+    Raises CnnirError naming every layer that Relay cannot say; exit code 2 where a file there is not cnnir's.
+    """
+    from cnnir.backends.relay_text import save as write_relay
+
+    write_relay(graph, Path(path))
 
 
 def load_program(path: str | Path, threads: int | None = None, verify: bool = False) -> Program:
