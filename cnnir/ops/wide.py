@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cnnir.types import TensorType
+from cnnir.types import DType, TensorType
 
 from .base import Emit, Value
 from .convert import Cast
@@ -17,4 +17,5 @@ def widened(emit: Emit, value: Value, t: TensorType) -> tuple[Value, Callable[[V
     """A value of type `t` in f32 where it is narrower, and what rounds a result back to the dtype it had."""
     if t.dtype not in NARROW:
         return value, lambda found: found
-    return emit(Cast("f32"), value), lambda found: emit(Cast(t.dtype), found)
+    narrow: DType = "f16" if t.dtype == "f16" else "bf16"
+    return emit(Cast("f32"), value), lambda found: emit(Cast(narrow), found)
