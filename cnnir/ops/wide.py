@@ -17,4 +17,5 @@ def widened(emit: Emit, value: Value, t: TensorType) -> tuple[Value, Callable[[V
     """A value of type `t` in f32 where it is narrower, and what rounds a result back to the dtype it had."""
     if t.dtype not in NARROW:
         return value, lambda found: found
-    return emit(Cast("f32"), value), lambda found: emit(Cast(t.dtype), found)
+    own = Cast(t.dtype)  # pyright: ignore[reportArgumentType] - a DType
+    return emit(Cast("f32"), value), lambda found: emit(own, found)

@@ -35,11 +35,12 @@ def elements_alone(question: Question) -> Refusal | None:
 
 def identity_start(question: Question) -> Refusal | None:
     """The pool starts from no number of its own: that number takes part in every window, and f of it is another."""
-    op = question.site.op
+    op, pool = question.site.op, question.site.pool
     if not op.started:
         return None
-    reason = f"`{question.site.pool.name}` starts from {op.start_in(question.site.data.numpy):g}, which f is not applied to"
-    return Refusal("identity start", reason, question.site.pool.name)
+    start = op.start_in(pool.type.numpy)  # not in the dtype of the data: f may convert
+    reason = f"`{pool.name}` starts from {start:g}, which f is not applied to"
+    return Refusal("identity start", reason, pool.name)
 
 
 def averaging(question: Question) -> Refusal | None:
