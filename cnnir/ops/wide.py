@@ -1,4 +1,4 @@
-"""Powers of narrow floats are soon infinite or 0: layers written out as others compute them in a wider type."""
+"""Powers of half floats are soon infinite or 0: layers written out as others compute them in a wider type."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ NARROW = ("f16", "bf16")
 
 
 def widened(emit: Emit, value: Value, t: TensorType, to: Literal["f32", "f64"] = "f32") -> tuple[Value, Callable[[Value], Value]]:
-    """A value of type `t` in f32, or f64, where it is narrower, and what rounds a result back to the dtype it had."""
-    if t.dtype not in NARROW and (t.dtype, to) != ("f32", "f64"):
+    """A value of type `t` in f32, or f64, where it is of half floats, and what rounds a result back to the dtype it had."""
+    if t.dtype not in NARROW:
         return value, lambda found: found
     own = Cast(t.dtype)  # pyright: ignore[reportArgumentType] - a DType
     return emit(Cast(to), value), lambda found: emit(own, found)
