@@ -70,8 +70,9 @@ def comparable(question: Question) -> Refusal | None:
 
 
 def fixed_coefficients(question: Question) -> Refusal | None:
-    """No coefficient varies over a pooled axis: f must be the same function at every place of a window."""
+    """No coefficient varies over a pooled axis: f must be the same function at every place of a window, and of what comes out."""
     site = question.site
+    behind = (*site.data.shape[:2], *(w.outputs for w in site.op.windows(site.data)))
     for layer in site.region.layers:
         assert isinstance(layer.op, Elementwise)
         shapes = {role: site.graph.weights.shape(key) for role, key in layer.weights}
@@ -82,6 +83,11 @@ def fixed_coefficients(question: Question) -> Refusal | None:
                 return Refusal("fixed coefficients", reason, layer.name)
             if len(shape) > 1 and shape[0] > 1 and len(shape) == site.data.rank:
                 return Refusal("fixed coefficients", f"the {role} of `{layer.name}` varies over axis 0", layer.name)
+        needed = layer.op.parameters([site.graph.type(v).with_shape(behind) for v in site.graph.data(layer.name)])
+        for role, shape in shapes.items():  # of a map of one element, a number for each element does not vary yet
+            if needed[role].shape != shape:
+                reason = f"the {role} of `{layer.name}` has shape {list(shape)}, and behind the pool it needs {list(needed[role].shape)}"
+                return Refusal("fixed coefficients", reason, layer.name)
     return None
 
 
