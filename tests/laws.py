@@ -132,7 +132,7 @@ def stays_in_range(graph: Graph) -> None:
     known = evaluable(graph)
     everything = {f"{v.layer} {v.slot}": v for layer in known.layers() for v in known.values(layer.name)}
     known.results = everything
-    ranges, checked = Ranges(known), Checked(known)
+    ranges, checked, text = Ranges(known), Checked(known), dumps(graph)
     for feed in itertools.islice(feeds(graph), MOST_FEEDS):
         with np.errstate(all="ignore"):
             found = cnnir.evaluate(known, feed) if everything else {}
@@ -141,8 +141,8 @@ def stays_in_range(graph: Graph) -> None:
         for name, value in everything.items():
             assert (found[name].shape, found[name].dtype) == (known.type(value).shape, known.type(value).numpy), name
             if known.type(value).is_float and finite and wide[name].size:
-                _inside(ranges, value, wide[name], dumps(graph))
-                _inside_checked(checked, value, wide[name], dumps(graph))
+                _inside(ranges, value, wide[name], text)
+                _inside_checked(checked, value, wide[name], text)
 
 
 def _inside(ranges: Ranges, value: Value, array: Array, text: str) -> None:

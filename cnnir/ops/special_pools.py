@@ -134,7 +134,7 @@ class LpPool(SlidingPool):
 
     def expand(self, emit: Emit, data: Sequence[Value], types: Sequence[TensorType]) -> tuple[Value, ...]:
         """The root of the mean of powers times how many they are, zeros in place of padding among them."""
-        value, back = widened(emit, data[0], types[0])
+        value, back = widened(emit, data[0], types[0], "f32" if self.p <= 2 else "f64")  # 1e-7 is an f16, its seventh power no f32
         pads = [self._pads(w, i) for i, w in enumerate(self.windows(types[0]))]
         powers = emit(primitive_op("square"), value) if self.p == 2 else emit(Abs(), value)
         if self.p > 2:

@@ -35,11 +35,12 @@ def elements_alone(question: Question) -> Refusal | None:
 
 def identity_start(question: Question) -> Refusal | None:
     """The pool starts from no number of its own: that number takes part in every window, and f of it is another."""
-    op = question.site.op
+    op, pool = question.site.op, question.site.pool
     if not op.started:
         return None
-    reason = f"`{question.site.pool.name}` starts from {op.start_in(question.site.data.numpy):g}, which f is not applied to"
-    return Refusal("identity start", reason, question.site.pool.name)
+    start = op.start_in(pool.type.numpy)  # not in the dtype of the data: f may convert
+    reason = f"`{pool.name}` starts from {start:g}, which f is not applied to"
+    return Refusal("identity start", reason, pool.name)
 
 
 def averaging(question: Question) -> Refusal | None:
@@ -69,8 +70,9 @@ def comparable(question: Question) -> Refusal | None:
 
 
 def fixed_coefficients(question: Question) -> Refusal | None:
-    """No coefficient varies over a pooled axis: f must be the same function at every place of a window."""
+    """No coefficient varies over a pooled axis: f must be the same function at every place of a window, and of what comes out."""
     site = question.site
+    behind = (*site.data.shape[:2], *(w.outputs for w in site.op.windows(site.data)))
     for layer in site.region.layers:
         assert isinstance(layer.op, Elementwise)
         shapes = {role: site.graph.weights.shape(key) for role, key in layer.weights}
@@ -81,6 +83,11 @@ def fixed_coefficients(question: Question) -> Refusal | None:
                 return Refusal("fixed coefficients", reason, layer.name)
             if len(shape) > 1 and shape[0] > 1 and len(shape) == site.data.rank:
                 return Refusal("fixed coefficients", f"the {role} of `{layer.name}` varies over axis 0", layer.name)
+        needed = layer.op.parameters([site.graph.type(v).with_shape(behind) for v in site.graph.data(layer.name)])
+        for role, shape in shapes.items():  # of a map of one element, a number for each element does not vary yet
+            if needed[role].shape != shape:
+                reason = f"the {role} of `{layer.name}` has shape {list(shape)}, and behind the pool it needs {list(needed[role].shape)}"
+                return Refusal("fixed coefficients", reason, layer.name)
     return None
 
 
