@@ -23,7 +23,7 @@ from cnnir.testing import feeds
 
 from .dense_sampling import Dense, dense
 from .fuzzing import Counts, wanted
-from .random_regions import DTYPES, network
+from .random_regions import DTYPES, FLOATS, network
 
 Array = np.ndarray[Any, Any]
 SAMPLE = 200
@@ -178,6 +178,32 @@ def run(count: int, first: int) -> Counts:
     for dtype, part in recall(counts).items():
         print(f"  {dtype:5} {counts[f'proved {dtype}']:5,} of {counts[f'movable {dtype}']:5,} movable regions proved: {part:.1%}")
     return counts
+
+
+TRUTH = {
+    "x -> tanh -> maxpool(2)": True,
+    "x -> cos -> maxpool(2)": False,
+    "x -> relu -> avgpool(2)": False,
+    "x -> add(1) -> not_equal(0.7265625) -> cast({dtype}) -> minpool(2)": False,  # but for one number, it is constant
+    "x -> clip(0, 1) -> silu -> add(0.3) -> maxpool(2)": True,
+    "x -> clip(-0.9, 1) -> gelu -> minpool(2)": False,  # by less than many roundings of f16
+}
+
+
+@pytest.mark.parametrize("body", TRUTH)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_what_is_movable_in_truth(body: str, dtype: str) -> None:
+    graph = cnnir.parse(f"network n(x: {dtype}[1, 1, 4, 4] in [-3, 3]) {{ {body.format(dtype=dtype)} }}")
+    pool = next(layer.op for layer in graph.layers() if isinstance(layer.op, Pooling))
+    assert isinstance(pool, Pooling)
+    assert dense(graph).is_movable(pool.reduce) == TRUTH[body]
+
+
+def test_averages_may_lie_a_little_beyond_the_data() -> None:
+    """threshold(1) is 0 up to 1, and jumps behind it."""
+    for end, movable in [(1.0, False), (0.9, True)]:
+        graph = cnnir.parse(f"network n(x: f32[1, 1, 4, 4] in [0, {end}]) {{ x -> threshold(1) -> avgpool(3) }}")
+        assert dense(graph).is_movable("avg") == movable
 
 
 def test_hundreds_of_random_regions_keep_the_laws() -> None:
