@@ -98,6 +98,12 @@ def test_what_wraps_and_what_is_too_much_is_not_counted() -> None:
     assert counted(apply("log", X), Interval(-1.0, 1.0), precision("f16"), {}) is None, "NaN"
 
 
+def test_zeros_that_a_function_tells_apart_count() -> None:
+    """erf(1 / x + x) is -1 at -0 and 1 at +0, which a pool takes for one another."""
+    fact = counted(apply("erf", 1 / X + X), Interval(-1.0, 1.0, minus_zero=True), precision("bf16"), {})
+    assert fact is None or (fact.direction, fact.bound) == (UNKNOWN, None)
+
+
 def test_no_code_that_the_spread_allows_breaks_the_bound() -> None:
     """Values drawn from [lo, hi] at every number are a valley up to the bound."""
     of = precision("f16")
