@@ -18,6 +18,7 @@ import cnnir
 from cnnir import pipeline
 from cnnir.analysis.ranges import Ranges
 from cnnir.backends.onnx_export import export
+from cnnir.checker.ranges import Ranges as Checked
 from cnnir.diagnostics import CnnirError
 from cnnir.frontends.cnn.formatting import format_text
 from cnnir.ir.graph import Graph, Value
@@ -108,7 +109,7 @@ def answers_stay(graph: Graph) -> int:
         written = dumps(done)
         if written == text:
             continue
-        assert _read_again(done, written) == done, f"{name}\n{written}"
+        assert _reads_back(done, written), f"{name}\n{written}"
         if known.results:
             try:
                 tried += assert_equivalent(known, evaluable(done), data=data)
@@ -117,21 +118,21 @@ def answers_stay(graph: Graph) -> int:
     return tried
 
 
-def _read_again(graph: Graph, text: str) -> Graph:
-    """From its text; with weights that do not come from their keys (a mask of channels) from its files."""
+def _reads_back(graph: Graph, text: str) -> bool:
+    """Whether its text is the network; with weights that do not come from their keys (a mask of channels) its files."""
     if all(isinstance(graph.weights.source(key), Seeded) for key in graph.weights):
-        return cnnir.parse(text)
+        return cnnir.parse(text) == graph
     with tempfile.TemporaryDirectory() as folder:
         cnnir.save(graph, Path(folder) / "n.cnn")
-        return cnnir.load(Path(folder) / "n.cnn")
+        return cnnir.load(Path(folder) / "n.cnn") == graph  # while the files are there: weights are read when they are asked for
 
 
 def stays_in_range(graph: Graph) -> None:
-    """What is computed from finite data is typed as inferred and lies in the range that the facts give it."""
+    """What is computed from finite data is typed as inferred and lies in the range that the facts give it, and in the checker's."""
     known = evaluable(graph)
     everything = {f"{v.layer} {v.slot}": v for layer in known.layers() for v in known.values(layer.name)}
     known.results = everything
-    ranges = Ranges(known)
+    ranges, checked = Ranges(known), Checked(known)
     for feed in itertools.islice(feeds(graph), MOST_FEEDS):
         with np.errstate(all="ignore"):
             found = cnnir.evaluate(known, feed) if everything else {}
@@ -141,6 +142,7 @@ def stays_in_range(graph: Graph) -> None:
             assert (found[name].shape, found[name].dtype) == (known.type(value).shape, known.type(value).numpy), name
             if known.type(value).is_float and finite and wide[name].size:
                 _inside(ranges, value, wide[name], dumps(graph))
+                _inside_checked(checked, value, wide[name], dumps(graph))
 
 
 def _inside(ranges: Ranges, value: Value, array: Array, text: str) -> None:
@@ -148,6 +150,13 @@ def _inside(ranges: Ranges, value: Value, array: Array, text: str) -> None:
     assert known.lo <= array.min() and array.max() <= known.hi, f"{value} is {array.min()} to {array.max()}, not in {known}\n{text}"
     signed = bool(((array == 0) & np.signbit(array)).any())
     assert known.minus_zero or not signed, f"{value} has a -0, {known}\n{text}"
+
+
+def _inside_checked(checked: Checked, value: Value, array: Array, text: str) -> None:
+    lo, hi = checked[value]
+    where = f"{value} is {array.min()} to {array.max()}, by the checker {lo} to {hi}\n{text}"
+    assert lo <= array.min() and array.max() <= hi, where
+    assert checked.may_be_minus_zero(value) or not ((array == 0) & np.signbit(array)).any(), f"{value} has a -0\n{text}"
 
 
 def exports(graph: Graph) -> bool:

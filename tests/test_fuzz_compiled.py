@@ -96,9 +96,12 @@ def is_exact(op: Op) -> bool:
 
 
 def drops_nan(op: Op) -> bool:
-    """Whether it compares, and may so choose the other operand of a NaN: the processor's maximum does, NumPy's does not."""
+    """Whether it compares, and may so choose the other operand of a NaN: the processor's maximum does, NumPy's does not.
+
+    So does softplus, which is compiled to the greater of x and log(1 + exp(x)).
+    """
     if isinstance(op, Elementwise):
-        return any(node.primitive.name in ("max", "min") for node in _nodes(op.formula()))
+        return any(node.primitive.name in ("max", "min", "softplus") for node in _nodes(op.formula()))
     return isinstance(op, Pooling)
 
 

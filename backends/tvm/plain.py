@@ -17,6 +17,7 @@ from cnnir.ops.base import Array, Op
 from cnnir.ops.convolution import Conv, Dense
 from cnnir.ops.pooling import Pooling
 from cnnir.ops.tensor import Concat, Flatten, Lrn, Softmax
+from cnnir.ops.wide import NARROW
 from cnnir.ops.window import Windows, axis_pads
 from cnnir.types import TensorType
 
@@ -161,21 +162,23 @@ def _(op: Softmax, data: Tensors, weights: Weights, types: Sequence[TensorType],
 
 @compute.register
 def _(op: Lrn, data: Tensors, weights: Weights, types: Sequence[TensorType], constants: Tensors) -> te.Tensor:
+    """Of half floats in float32, rounded once: their squares are soon infinite."""
     x, t = data[0], types[0]
-    numpy = str(t.numpy)
+    own = str(t.numpy)
+    wide = "float32" if t.dtype in NARROW else own
     neighbour = te.reduce_axis((0, op.size), "neighbour")
-    before, zero = (op.size - 1) // 2, tirx.const(0, numpy)
+    before, zero = (op.size - 1) // 2, tirx.const(0, wide)
 
     def square(n: PrimExpr, c: PrimExpr, *place: PrimExpr) -> PrimExpr:
         other = c + neighbour - before
-        element = x(n, other, *place)
+        element = x(n, other, *place).astype(wide)
         return te.sum(tirx.if_then_else(tirx.all(other >= 0, other < t.channels), element * element, zero), axis=neighbour)
 
     total = te.compute(t.shape, square, name="squares")
 
     def scale(*place: PrimExpr) -> PrimExpr:
-        inner = literal(op.bias, numpy) + literal(op.alpha / op.size, numpy) * total(*place)
-        return tirx.Div(x(*place), tirx.pow(inner, literal(op.beta, numpy)))
+        inner = literal(op.bias, wide) + literal(op.alpha / op.size, wide) * total(*place)
+        return tirx.Div(x(*place).astype(wide), tirx.pow(inner, literal(op.beta, wide))).astype(own)
 
     return te.compute(t.shape, scale, name="lrn")
 

@@ -98,6 +98,16 @@ def _difference(a: PrimExpr, b: PrimExpr) -> PrimExpr:
     return tirx.Sub(a, b if isinstance(b, tirx.FloatImm) else rounded(b))
 
 
+def _equal(a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    """a == b on llvm, where TVM would take x for equal to x, which it is not where it is no number."""
+    return tirx.EQ(a, b if isinstance(b, tirx.FloatImm) else rounded(b))
+
+
+def _not_equal(a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    """a != b on llvm, where TVM would have it that no number differs from nothing."""
+    return tirx.Select(_equal(a, b), tirx.const(False, "bool"), tirx.const(True, "bool"))
+
+
 _LOGIC: Mapping[str, Builder] = {
     "equal": tirx.EQ, "not_equal": tirx.NE, "less": tirx.LT, "less_equal": tirx.LE, "greater": tirx.GT, "greater_equal": tirx.GE,
     "and": tirx.And, "or": tirx.Or, "xor": lambda a, b: tirx.Or(tirx.And(a, tirx.Not(b)), tirx.And(tirx.Not(a), b)), "not": tirx.Not,
@@ -155,7 +165,8 @@ def builders(kind: str, dtype: str, vector: bool = True) -> Mapping[str, Builder
     remainder = _c_function("fmod")
     modulo = {"fmod": remainder, "mod": _modulo(remainder)}
     further = {"softplus": _softplus(functions, dtype), "pow": _c_function("pow"), "div": _quotient(kind), **modulo}
-    signed = {"mul": _product, "sub": _difference} if kind == "llvm" else {}
+    equal = {"equal": _equal, "not_equal": _not_equal}
+    signed = {"mul": _product, "sub": _difference, **equal} if kind == "llvm" else {}
     return {**functions, **_ARITHMETIC, **signed, **further}
 
 
@@ -227,7 +238,7 @@ def converted(value: PrimExpr, to: str) -> PrimExpr:
     if own == target:
         return value
     if to == "bool":
-        return value != tirx.const(0, own)
+        return _not_equal(value, tirx.const(0, own)) if "float" in own else tirx.NE(value, tirx.const(0, own))
     if target == "bfloat16":
         return tirx.Cast(target, brief(value if own == "float32" else tirx.Cast("float32", value)))
     return _whole(value, target) if own.startswith(("float", "bfloat")) and target.startswith(("int", "uint")) else tirx.Cast(target, value)

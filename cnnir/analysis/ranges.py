@@ -56,6 +56,6 @@ class Ranges:
             return unknown(of)
         types = [self.graph.type(v) for v in operands]
         known = [self._known[v] for v in operands]
-        found = layer.op.output_range(known, types, lambda: self.graph.parameters(layer.name), of)
+        found = layer.op.slot_range(value.slot, known, types, lambda: self.graph.parameters(layer.name), of)
         fits = not isinstance(of, Whole) or of.holds(found.lo, found.hi)
         return found if fits else unknown(of)

@@ -21,6 +21,7 @@ from cnnir.types import TensorType, numpy_dtype
 from . import spans
 from .floats import format_of
 from .spans import Span
+from .windows import empty_window, kind_of, start_of
 
 Array = np.ndarray[Any, Any]
 Ends = tuple[float, float]
@@ -69,24 +70,31 @@ class Ranges:
     def _transfer(self, value: Value) -> Ends:
         layer, t = self._graph[value.layer], self._graph.type(value)
         least, most = limits(t)
-        lo, hi = self._ends(layer, [self._known[v] for v in self._graph.data(layer.name)]) or (least, most)
+        lo, hi = self._ends(layer, value.slot, [self._known[v] for v in self._graph.data(layer.name)]) or (least, most)
         return max(lo, least), min(hi, most)
 
-    def _ends(self, layer: Layer, inputs: list[Ends]) -> Ends | None:
+    def _ends(self, layer: Layer, slot: int, inputs: list[Ends]) -> Ends | None:
         op = layer.op
         if isinstance(op, Input):
             return op.range and _rounded(op.range, layer.type)
         if isinstance(op, Pooling):
-            return self._pooled(layer, op, inputs[0])
+            return self._pooled(layer, op, inputs[0]) if slot == 0 else None  # what is beside elements are their places
         if isinstance(op, Concat) or op.keeps_elements:
             return min(lo for lo, _ in inputs), max(hi for _, hi in inputs)
         if isinstance(op, Conv):
             return self._summed(layer, op, inputs[0])
         return self._computed(layer, op, inputs) if isinstance(op, Elementwise) else None
 
-    def _pooled(self, layer: Layer, op: Pooling, data: Ends) -> Ends:
-        if op.reduce != "avg":
-            return data
+    def _pooled(self, layer: Layer, op: Pooling, data: Ends) -> Ends | None:
+        """Elements, what the pool starts from, or means of elements; nothing is known of other kinds."""
+        kind = kind_of(op)
+        if kind == "other":
+            return None
+        start, _ = _rounded((start_of(op),) * 2, layer.type)
+        if kind != "avg":
+            (source,) = self._graph.data(layer.name)
+            shown = np.isfinite(start) or empty_window(op, self._graph.type(source)) is not None
+            return (min(data[0], start), max(data[1], start)) if shown else data
         size = max(abs(data[0]), abs(data[1]))
         slack = size * 64 * format_of(layer.type.dtype).unit * max(1.0, np.log2(layer.type.elements + 2))
         return min(data[0], 0.0) - slack, max(data[1], 0.0) + slack
@@ -146,5 +154,6 @@ def _pieces(lo: float, hi: float, t: TensorType) -> tuple[Array, Array]:
 def _rounded(ends: Ends, t: TensorType) -> Ends:
     if not t.is_float:
         return ends
-    rounded = np.asarray(ends, np.float64).astype(t.numpy).astype(np.float64)
+    with np.errstate(over="ignore"):  # beyond every number of the type it is infinite
+        rounded = np.asarray(ends, np.float64).astype(t.numpy).astype(np.float64)
     return float(rounded[0]), float(rounded[1])

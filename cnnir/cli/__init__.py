@@ -12,7 +12,8 @@ _VERBS = {
     "check": "Prove what may move, and say why the rest may not.",
     "compile": "Compile a network to a package, or print what it becomes.",
     "run": "Run a network or a compiled package on arrays.",
-    "opt": "Rewrite a network and write it back as text.",
+    "opt": "Rewrite a network and write it back.",
+    "convert": "Write a network in another format, as it is.",
     "verify": "Check every proof again, independently, and run both networks.",
     "audit": "Say what somebody's optimizer reordered, and whether it may.",
     "bench": "Time a network before and after, side by side.",
@@ -27,7 +28,7 @@ _VERBS = {
 _EPILOGUE = """\b
 Example:
   cnnc check vgg16.cnn                         what may move, and why
-  cnnc check model.onnx --shape x=1,3,224,224  networks are .cnn or .onnx files; --shape for inputs that leave sizes open
+  cnnc check model.onnx --shape x=1,3,224,224  or .pt2, .prototxt; --shape for sizes left open
   cnnc compile vgg16.cnn -o vgg16.cnnpkg       for this CPU
   cnnc compile vgg16.cnn --target cuda --arch sm_90 -o vgg16.cnnpkg
   cnnc bench vgg16.cnn --place always          before against after

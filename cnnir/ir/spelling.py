@@ -16,7 +16,7 @@ from cnnir.scalar.expr import Const, Expr, Var, fold
 from cnnir.scalar.primitives import Primitive
 from cnnir.types import DTYPES, TensorType
 
-KEYWORDS = frozenset({"network", "block", "activation", "weights", "return", "in", "none"})
+KEYWORDS = frozenset({"network", "block", "activation", "weights", "return", "in", "none", "inf"})
 _BARE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(\.[A-Za-z_][A-Za-z_0-9]*)*")
 _SIGNS = {"add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2)}
 _UNARY, _ATOM = 3, 4

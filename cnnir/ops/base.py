@@ -115,6 +115,18 @@ class Op:
 
         return unknown(precision)
 
+    def slot_range(
+        self,
+        slot: int,
+        inputs: Sequence[Interval],
+        types: Sequence[TensorType],
+        parameters: Callable[[], Mapping[str, Array]],
+        precision: Precision,
+    ) -> Interval:
+        """The range of output `slot`, of this precision: `output_range` for all of them, unless they hold different things."""
+        del slot
+        return self.output_range(inputs, types, parameters, precision)
+
     def alone(self, slot: int, inputs: Sequence[TensorType]) -> Op:
         """An op on the same inputs whose only output is output `slot` of this one: what a backend makes one kernel of."""
         del inputs

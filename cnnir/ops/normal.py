@@ -16,13 +16,15 @@ from .constant import Constant
 from .reduce import ReduceMax, ReduceMean, ReduceSum
 from .shape import Reshape, places
 from .smooth import primitive_op
+from .wide import widened
 
 
-def centred(emit: Emit, value: Value, axes: tuple[int, ...], eps: float) -> Value:
-    """(x - mean) / sqrt(variance + eps) over some axes."""
+def centred(emit: Emit, value: Value, t: TensorType, axes: tuple[int, ...], eps: float) -> Value:
+    """(x - mean) / sqrt(variance + eps) over some axes of a value whose dtype is that of `t`."""
+    value, back = widened(emit, value, t)
     apart = emit(Sub(), value, emit(ReduceMean(axes), value))
     variance = emit(ReduceMean(axes), emit(primitive_op("square"), apart))
-    return emit(Div(), apart, emit(primitive_op("sqrt"), emit(Add(eps), variance)))
+    return back(emit(Div(), apart, emit(primitive_op("sqrt"), emit(Add(eps), variance))))
 
 
 def standard(data: Array, axes: tuple[int, ...], eps: float) -> Array:
@@ -67,7 +69,7 @@ class GroupNorm(Op):
     def expand(self, emit: Emit, data: Sequence[Value], types: Sequence[TensorType]) -> tuple[Value, ...]:
         t = types[0]
         parts = emit(Reshape((t.shape[0], self.parted(t), -1)), data[0])
-        whole = emit(Reshape(t.shape), centred(emit, parts, (2,), self.eps))
+        whole = emit(Reshape(t.shape), centred(emit, parts, t, (2,), self.eps))
         scale = emit(Constant(TensorType(t.dtype, (t.channels,))), value="scale")
         scaled = emit(Mul(), whole, emit(Reshape((t.channels, *(1,) * (t.rank - 2))), scale))
         return (emit(Bias(), scaled, bias="bias"),)
@@ -116,7 +118,7 @@ class LayerNorm(Op):
 
     def expand(self, emit: Emit, data: Sequence[Value], types: Sequence[TensorType]) -> tuple[Value, ...]:
         own = TensorType(types[0].dtype, self.parameters(types)["scale"].shape)
-        found = centred(emit, data[0], self.over(types[0].rank), self.eps)
+        found = centred(emit, data[0], types[0], self.over(types[0].rank), self.eps)
         return (emit(Add(), emit(Mul(), found, emit(Constant(own), value="scale")), emit(Constant(own), value="bias")),)
 
 

@@ -79,7 +79,8 @@ class Pooling(Op):
             signed = data.minus_zero or math.copysign(1.0, start) < 0  # of a start of zero
             data = replace(data, lo=bound(data.lo, start), hi=bound(data.hi, start), minus_zero=signed)
         if any(len(w.empty) for w in self.windows(types[0])):
-            return replace(data, lo=min(data.lo, start), hi=max(data.hi, start))
+            signed = data.minus_zero or (start == 0 and math.copysign(1.0, start) < 0)
+            return replace(data, lo=min(data.lo, start), hi=max(data.hi, start), minus_zero=signed)
         return data
 
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:

@@ -84,6 +84,7 @@ class Gather(Rearrangement):
             require(inputs[1].dtype[0] in "iu", "C0205", f"indices of `gather` are integers, got {inputs[1]}")
             own = inputs[1].shape
         else:
+            require(self.indices != (), "C0206", "`gather` with no indices keeps nothing", help="name one element or more")
             own = np.shape(np.asarray(self.indices))
             outside = [i for i in np.ravel(np.asarray(self.indices)).tolist() if not -data.shape[axis] <= i < data.shape[axis]]
             require(not outside, "C0206", f"`gather` has no element {outside[:1]} on an axis of {data.shape[axis]}")

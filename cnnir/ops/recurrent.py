@@ -1,4 +1,4 @@
-"""Recurrent layers with ONNX's meaning: LSTM and GRU over (time, batch, features). Nothing is proved of them."""
+"""Recurrent layers with ONNX's meaning: LSTM, GRU and RNN over (time, batch, features). Nothing is proved of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _sigmoid(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Recurrent(OptionalInputs):
-    """What LSTM and GRU share. Inputs: data (T, N, features), then optionally lengths i32[N] and first states (D, N, hidden).
+    """What recurrent layers share. Inputs: data (T, N, features), then optionally lengths i32[N] and first states (D, N, hidden).
 
     Outputs: all states (T, D, N, hidden), then the last ones (D, N, hidden); D is 2 for `bidirectional`, else 1.
     """

@@ -16,6 +16,7 @@ from .base import VARIADIC, Array, Emit, Op, Value, require, require_float, requ
 from .piecewise import Abs
 from .shape import places
 from .smooth import primitive_op
+from .wide import widened
 
 if TYPE_CHECKING:
     from cnnir.facts.interval import Interval
@@ -149,7 +150,13 @@ class ReduceSumSquare(Reduction):
         return np.sum(np.square(data), **how)
 
     def expand(self, emit: Emit, data: Sequence[Value], types: Sequence[TensorType]) -> tuple[Value, ...]:
-        return (emit(ReduceSum(self.axes, self.keepdims), emit(primitive_op("square"), data[0])),)
+        value, back = widened(emit, data[0], types[0])
+        return (back(self.of_total(emit, emit(ReduceSum(self.axes, self.keepdims), emit(primitive_op("square"), value)))),)
+
+    def of_total(self, emit: Emit, total: Value) -> Value:
+        """What is made of the sum."""
+        del emit
+        return total
 
 
 @dataclass(frozen=True)
@@ -161,8 +168,8 @@ class ReduceL2(ReduceSumSquare):
     def reduced(self, data: Array, **how: Any) -> Array:
         return np.sqrt(super().reduced(data, **how))
 
-    def expand(self, emit: Emit, data: Sequence[Value], types: Sequence[TensorType]) -> tuple[Value, ...]:
-        return (emit(primitive_op("sqrt"), *super().expand(emit, data, types)),)
+    def of_total(self, emit: Emit, total: Value) -> Value:
+        return emit(primitive_op("sqrt"), total)
 
 
 @dataclass(frozen=True)

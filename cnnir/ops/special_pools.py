@@ -17,6 +17,7 @@ from .border import Pad
 from .piecewise import Abs
 from .pooling import AvgPool, MaxPool, Reduce, SlidingPool
 from .smooth import primitive_op
+from .wide import widened
 from .window import Windows, axis_pads
 
 if TYPE_CHECKING:
@@ -73,6 +74,17 @@ class MaxPoolPlaces(SlidingPool):
         (pooled,) = super().infer(inputs)
         return pooled, TensorType("i64", pooled.shape)
 
+    def slot_range(
+        self,
+        slot: int,
+        inputs: Sequence[Interval],
+        types: Sequence[TensorType],
+        parameters: Callable[[], Mapping[str, Array]],
+        precision: Precision,
+    ) -> Interval:
+        """Elements are elements of the input, and places are places, whatever the elements are."""
+        return self.alone(slot, types).output_range(inputs, types, parameters, precision)
+
     def alone(self, slot: int, inputs: Sequence[TensorType]) -> Op:
         return (PoolPlaces if slot else MaxPool)(**self.attributes())
 
@@ -122,8 +134,9 @@ class LpPool(SlidingPool):
 
     def expand(self, emit: Emit, data: Sequence[Value], types: Sequence[TensorType]) -> tuple[Value, ...]:
         """The root of the mean of powers times how many they are, zeros in place of padding among them."""
+        value, back = widened(emit, data[0], types[0])
         pads = [self._pads(w, i) for i, w in enumerate(self.windows(types[0]))]
-        powers = emit(primitive_op("square"), data[0]) if self.p == 2 else emit(Abs(), data[0])
+        powers = emit(primitive_op("square"), value) if self.p == 2 else emit(Abs(), value)
         if self.p > 2:
             powers = emit(Power(float(self.p)), powers)
         if any(map(any, pads)):
@@ -131,8 +144,8 @@ class LpPool(SlidingPool):
         means = emit(AvgPool(self.kernel, self.stride, (0,) * len(self.pad), self.dilation), powers)
         total = emit(Mul(float(math.prod(self.kernel))), means)
         if self.p == 1:
-            return (total,)
-        return (emit(primitive_op("sqrt"), total) if self.p == 2 else emit(Power(1 / self.p), total),)
+            return (back(total),)
+        return (back(emit(primitive_op("sqrt"), total) if self.p == 2 else emit(Power(1 / self.p), total)),)
 
     def _pads(self, windows: Windows, axis: int) -> tuple[int, int]:
         """What stands before and behind an axis for every window to lie inside."""

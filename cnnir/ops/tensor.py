@@ -100,7 +100,10 @@ class Lrn(Op):
         return (inputs[0],)
 
     def evaluate(self, inputs: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
-        """In float64, rounded once; the window of channel c is c - floor((size-1)/2) to c + ceil((size-1)/2)."""
+        """In float64, but that the divisor is a number of the data's type, of f32 at least: below all of these it is 0.
+
+        The window of channel c is c - floor((size-1)/2) to c + ceil((size-1)/2).
+        """
         wide = inputs[0].astype(np.float64)
         before, after = (self.size - 1) // 2, self.size - 1 - (self.size - 1) // 2
         pads: list[tuple[int, int]] = [(0, 0)] * wide.ndim
@@ -110,7 +113,11 @@ class Lrn(Op):
         total = np.zeros_like(wide)
         for shift in range(self.size):
             total += squares[:, shift : shift + wide.shape[1]]
-        return ((wide / (self.bias + self.alpha / self.size * total) ** self.beta).astype(inputs[0].dtype),)
+        held = np.float64 if inputs[0].dtype == np.float64 else np.float32
+        with np.errstate(all="ignore"):
+            bias, rate, power = (np.float64(held(number)) for number in (self.bias, self.alpha / self.size, self.beta))
+            divisor = ((bias + rate * total).astype(held).astype(np.float64) ** power).astype(held)
+            return ((wide / divisor).astype(inputs[0].dtype),)
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,8 @@ def _naming(values: Values) -> str | None:
 
 
 def _is_word(node: ast.Expression) -> bool:
-    """Whether an argument is a word of the language, `none` or an element type; a value of that name is written in quotes."""
-    return isinstance(node, ast.Name) and not node.quoted and (node.text == "none" or node.text in DTYPES)
+    """Whether an argument is a word of the language: `none`, `inf` or an element type; a value of that name is written in quotes."""
+    return isinstance(node, ast.Name) and not node.quoted and (node.text in ("none", "inf") or node.text in DTYPES)
 
 
 def _is_absent(node: ast.Expression) -> bool:

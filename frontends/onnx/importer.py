@@ -19,6 +19,7 @@ from .fold import fold
 from .inputs import Inputs, Shapes, static_type
 from .node import Known, Node, Operand
 from .problems import Listing, Problems, refuse
+from .record import Recorder
 from .registry import Unreadable, readers
 from .screen import captured, check_depth, ordered
 from .tensors import Place, read
@@ -77,16 +78,20 @@ class Importer:
         graph = Graph(proto.name or Path(self._name).stem)
         reserved = {name for node in proto.node for name in node.output} | {i.name for i in proto.input}
         self._builder = Builder(graph, reserved)
-        self._initializers(proto, scope)
+        self._initializers(proto, scope, self._place)
         self._inputs(proto, scope)
+        recorder = Recorder(self._builder)
         for number in order:
+            mark = self._builder.mark()
             self._node(proto.node[number], scope, spans[number])
+            recorder.node(number, proto.node[number], self._builder.since(mark))
         self._problems.finish()
         for output in proto.output:
             operand = scope.names[output.name]
             assert operand is not None
             origin = Origin(self._head)
             graph.results[output.name] = self._builder.constant(operand, origin) if isinstance(operand, Known) else operand
+        graph.provenance = recorder.provenance(self._model, scope.names, self._place, self._head)
         return graph
 
     @property
@@ -102,10 +107,10 @@ class Importer:
             raise refuse("C0806", f"opset {version} is not one of {OLDEST} to {newest}", self._head, help=help)
         return {"": version, **found}
 
-    def _initializers(self, proto: GraphProto, scope: Scope) -> None:
+    def _initializers(self, proto: GraphProto, scope: Scope, place: Place) -> None:
         for tensor in proto.initializer:
             try:
-                scope.names[tensor.name] = read(tensor, self._place, scope.span or self._head)
+                scope.names[tensor.name] = read(tensor, place, scope.span or self._head)
             except CnnirError as error:
                 self._problems.add(error)
                 scope.names[tensor.name] = None
@@ -266,7 +271,7 @@ class Importer:
         renamed = {inner.name: outer for inner, outer in zip(graph.output, node.outputs, strict=False) if outer}
         inner = Scope(dict(scope.names), scope.opsets, f"{first}/", renamed, scope.attributes, node.span, scope.depth + 1, scope.whole)
         order = ordered(graph, scope.names.keys(), [node.span] * len(graph.node))
-        self._initializers(graph, inner)
+        self._initializers(graph, inner, Place(self._place.file, {}))  # what stayed in the file are the model's own, by name
         for number in order:
             results = self._outputs(graph.node[number], inner, node.span)
             inner.names.update(zip(graph.node[number].output, results, strict=False))

@@ -27,6 +27,10 @@ def static_type(type: TypeProto) -> TensorType | None:
     return TensorType(STORED[tensor.elem_type], tuple(d.dim_value for d in tensor.shape.dim))
 
 
+NAMELESS = ("", "?")
+"""What exporters write for a size of which nothing is known: two of them may differ."""
+
+
 @dataclass
 class Inputs:
     """Gives inputs their types; `symbols` are the sizes known so far."""
@@ -62,8 +66,8 @@ class Inputs:
             self.problems.add(refuse("C0223", f"the shape {given} has {len(given)} sizes, and the input `{info.name}` {len(sizes)}", span))
             return
         for size, number in zip(sizes, given, strict=True):
-            if size.HasField("dim_param") and size.dim_param:
-                if symbols.setdefault(size.dim_param, number) != number:
+            if size.HasField("dim_param"):
+                if size.dim_param not in NAMELESS and symbols.setdefault(size.dim_param, number) != number:
                     known = symbols[size.dim_param]
                     self.problems.add(refuse("C0223", f"`{size.dim_param}` is {known} and {number}", span))
             elif size.HasField("dim_value") and size.dim_value > 0 and size.dim_value != number:

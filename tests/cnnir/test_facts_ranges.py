@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import cnnir
 from cnnir.analysis.ranges import Ranges
+from cnnir.checker.ranges import Ranges as Checked
 from cnnir.facts.interval import Interval
 from cnnir.facts.precision import precision
 from cnnir.ir.graph import Graph, Value
@@ -93,3 +95,35 @@ def test_concat_is_the_hull() -> None:
 def test_an_interval_has_ends_in_order(bad: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="not an interval"):
         Interval(*bad)
+
+
+def test_places_have_a_range_of_their_own() -> None:
+    """Not that of the elements beside them: cast to f32, places up to 15 were said to be 0.25 to 0.5."""
+    graph = cnnir.parse(
+        "network n(x: f32[1, 1, 4, 4] in [0.25, 0.5]) { y, places = x -> maxpool_with_places(2); z = places -> cast(f32); return y, z }"
+    )
+    for ranges in (Ranges(graph), Checked(graph)):
+        (lo, hi), (first, last) = (_ends(ranges[value]) for value in graph.results.values())
+        assert (lo, hi) == (0.25, 0.5) and first <= 0 and last >= 15
+
+
+def _ends(known: Interval | tuple[float, float]) -> tuple[float, float]:
+    return (known.lo, known.hi) if isinstance(known, Interval) else known
+
+
+@pytest.mark.parametrize("layer", ["lppool(2)", "maxpool(2, start=0.6)", "minpool(2, start=0)", "maxpool_places(2) -> cast(f32)"])
+def test_the_checker_knows_pools_that_give_more_than_elements(layer: str) -> None:
+    """It said that each lies between 0.25 and 0.5, as its input does."""
+    graph = cnnir.parse(f"network n(x: f32[1, 1, 4, 4] in [0.25, 0.5]) {{ x -> {layer} }}")
+    (value,) = graph.results.values()
+    (found,) = cnnir.evaluate(graph, {"x": np.full((1, 1, 4, 4), 0.5, np.float32)}).values()
+    for lo, hi in (_ends(Ranges(graph)[value]), Checked(graph)[value]):
+        assert lo <= found.min() and found.max() <= hi
+
+
+def test_a_start_that_rounds_to_minus_zero_is_one() -> None:
+    """In f32, -1e-231 is -0, and so is what an empty window of a pool that starts there holds."""
+    graph = cnnir.parse("network n(x: f32[1, 1, 2, 2] in [0.5, 1]) { x -> maxpool(1, pad=1, dilation=2, start=-1e-231) }")
+    (value,) = graph.results.values()
+    (found,) = cnnir.evaluate(graph, {"x": np.ones((1, 1, 2, 2), np.float32)}).values()
+    assert ((found == 0) & np.signbit(found)).any() and Ranges(graph)[value].minus_zero

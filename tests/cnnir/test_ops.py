@@ -178,6 +178,14 @@ def test_dense_softmax_lrn_flatten_concat() -> None:
     np.testing.assert_array_equal(run(Concat(2), y, y, y), np.tile(y, (1, 1, 3, 1)))
 
 
+@pytest.mark.parametrize(("dtype", "wanted"), [("f16", np.nan), ("f32", np.nan), ("f64", 0.0)])
+def test_a_divisor_below_every_number_is_zero(dtype: str, wanted: float) -> None:
+    """As compiled: 1e-60 is no number of f32, nor is (1e-5)^20. It was 0 / 1e-60 = 0 by the reference, and 0 / 0 compiled."""
+    for op in (Lrn(3, bias=1e-60), Lrn(3, beta=20.0, bias=1e-5)):
+        (found,) = op.evaluate([np.zeros((1, 2), TensorType(dtype, ()).numpy)], {})
+        np.testing.assert_array_equal(found.astype(np.float64), [[wanted, wanted]])
+
+
 def test_layers_with_coefficients() -> None:
     x = data(1, 2, 3, 3)
     slope = np.array([0.5, -1], np.float32)

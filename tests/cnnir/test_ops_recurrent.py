@@ -1,4 +1,4 @@
-"""LSTM and GRU against ONNX's equations written out one number at a time."""
+"""LSTM, GRU and the plain recurrent layer against ONNX's equations written out one number at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnnir.diagnostics import OpError
-from cnnir.ops.recurrent import Gru, Lstm
+from cnnir.ops.recurrent import Gru, Lstm, Rnn
 from cnnir.types import TensorType
 
 T, N, F, H = 4, 2, 3, 2
@@ -78,6 +78,19 @@ def test_gru(linear: bool) -> None:
                 inner = reset[k] * (float(sum(own[k] * h)) + shift[k]) if linear else float(sum(own[k] * reset * np.array(h))) + shift[k]
                 new.append(math.tanh(data[2 * H + k] + inner))
             h = [(1 - z[k]) * new[k] + z[k] * h[k] for k in range(H)]
+            np.testing.assert_allclose(every[t, 0, n], h, rtol=1e-9)
+        np.testing.assert_allclose(last[0, n], h, rtol=1e-9)
+
+
+def test_rnn() -> None:
+    op = Rnn(H)
+    given = weights(op)
+    w, r, b = (given[role][0] for role in ("weight", "recurrence", "bias"))
+    every, last = op.evaluate([X], given)
+    for n in range(N):
+        h = [0.0] * H
+        for t in range(T):
+            h = [math.tanh(float(sum(w[k] * X[t, n])) + float(sum(r[k] * h)) + b[k] + b[H + k]) for k in range(H)]
             np.testing.assert_allclose(every[t, 0, n], h, rtol=1e-9)
         np.testing.assert_allclose(last[0, n], h, rtol=1e-9)
 

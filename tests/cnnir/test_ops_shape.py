@@ -14,6 +14,7 @@ from cnnir.diagnostics import OpError
 from cnnir.ops.base import Op
 from cnnir.ops.border import Pad
 from cnnir.ops.piecewise import Relu
+from cnnir.ops.rearrange import Gather
 from cnnir.ops.resize import Resize
 from cnnir.ops.shape import Reshape, Slice, Split, Squeeze, Transpose, Unsqueeze
 from cnnir.types import TensorType
@@ -130,6 +131,7 @@ def test_linear_resize_is_a_product_of_axes() -> None:
     (lambda: Split(2), "C0204"), (lambda: Split((1, 1)), "C0204"), (lambda: Split(0), "C0206"), (lambda: Pad(-1), "C0206"),
     (lambda: Pad((1,) * 5), "C0202"), (lambda: Pad(4, mode="reflect"), "C0203"), (lambda: Resize(), "C0213"),
     (lambda: Resize(0.1), "C0206"), (lambda: Resize((1.0,)), "C0202"), (lambda: Unsqueeze((0, 0)), "C0209"),
+    (lambda: Gather((), 1), "C0206"),  # no tensor is empty: a mean of none is no number
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused_with_a_code(make: Any, code: str) -> None:
     with pytest.raises(OpError) as caught:

@@ -139,3 +139,11 @@ def test_activations_that_differ_in_the_sign_of_a_zero_are_two() -> None:
     text = "activation f(x) = x + 0\nactivation g(x) = x + -0.0\n\nnetwork n(x: f32[1, 2]) {\n    x -> f -> g\n}\n"
     assert dumps(cnn.parse(text)) == text.replace("x + -0.0", "x + (-0.0)") or dumps(cnn.parse(text)) == text
     assert Const(0.0) != Const(-0.0)
+
+
+def test_infinity_is_a_number_beside_a_value_of_that_name() -> None:
+    """`clip(0, inf)` was a clip of two tensors, because a layer was called `inf`."""
+    for body in ('"inf" = x -> relu; y = x -> clip(0, inf); return "inf", y', "inf = x -> relu; y = x -> clip(-inf, 1); return inf, y"):
+        graph = cnn.parse(f"network n(x: f32[1, 2]) {{ {body} }}")
+        assert [layer.op.name for layer in graph.layers()] == ["input", "relu", "clip"]
+        assert cnn.parse(dumps(graph)) == graph

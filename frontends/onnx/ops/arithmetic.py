@@ -177,8 +177,8 @@ def where(node: Node, context: Context) -> Operand:
 
 @reads("IsNaN")
 def is_nan(node: Node, context: Context) -> Operand:
-    """What is not equal to itself."""
-    return context.emit(logic.NotEqual(), node.data(), node.data())
+    """What is not at most infinity: a compiler takes it for granted that a number is equal to itself."""
+    return context.emit(logic.Not(), context.emit(logic.LessEqual(math.inf), node.data()))
 
 
 @reads("IsInf")

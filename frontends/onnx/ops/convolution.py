@@ -72,6 +72,6 @@ def _pads(
     for i, s, k, d, e, out in zip(n, stride, kernel, dilation, extra, wanted, strict=True):
         total = (i - 1) * s + e + (k - 1) * d + 1 - out
         half = total // 2
-        begins.append(total - half if auto != "SAME_UPPER" and shape is not None else half if auto == "SAME_UPPER" else total - half)
+        begins.append(half if auto == "SAME_UPPER" else total - half)
         ends.append(total - begins[-1])
     return (*begins, *ends)

@@ -32,6 +32,8 @@ def _per_channel(node: Node, context: Context, slot: int, channels: int) -> Know
 @reads("BatchNormalization")
 def batch_norm(node: Node, context: Context) -> Operand | Sequence[Operand]:
     """BatchNormalization: at inference a layer of its own, in training mode the statistics of the batch."""
+    if not node.int("spatial", 1):
+        raise Unreadable("it has one statistic for each place of a map")
     if node.int("training_mode"):
         return _trained(node, context)
     if any(node.wants(slot) for slot in range(1, len(node.outputs))):

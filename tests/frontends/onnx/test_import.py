@@ -143,6 +143,11 @@ def test_shape_arithmetic_is_gone_once_sizes_are_known() -> None:
         assert caught.value.diagnostics[0].code == "C0223"
 
 
+def test_a_size_of_which_nothing_is_known_is_another_every_time() -> None:
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["?", 3, "?", "?"])
+    same(model(node("Relu", "x", "y"), inputs=[image]), DATA[:, :, :4], x=(1, 3, 4, 8))
+
+
 def test_constants_become_what_the_layer_says() -> None:
     """Numbers and one number a channel are part of the layer, so that its facts are known; others are layers."""
     rows = RNG.standard_normal((8, 8)).astype("f")
@@ -186,6 +191,18 @@ def test_a_branch_whose_condition_is_known_is_taken() -> None:
     }
     for condition, op in ((True, "relu"), (False, "abs")):
         assert ops(same(model(node("If", "c", "y", **branches), c=np.array(condition)))) == [op]
+
+
+def test_a_weight_of_a_branch_is_its_own(tmp_path: Path) -> None:
+    """Also where a large one of the model, which stays in the file, has its name."""
+    large, small = np.ones((64, 64), np.float32), numpy_helper.from_array(np.full((1, 3, 8, 8), 2, np.float32), "w")
+    taken, other = (
+        helper.make_graph([node(op, "x w", "t")], "g", [], [helper.make_empty_tensor_value_info("t")], [small]) for op in ("Mul", "Add")
+    )
+    nodes = [node("If", "c", "y", then_branch=taken, else_branch=other), node("Relu", "w", "z")]
+    graph = cnnir.load(saved(tmp_path, model(*nodes, outputs=("y", "z"), c=np.array(True), w=large)))
+    found = cnnir.evaluate(graph, {"x": DATA})
+    assert np.array_equal(found["y"], 2 * DATA) and np.array_equal(found["z"], large)
 
 
 def test_functions_of_the_model_are_written_out() -> None:

@@ -12,7 +12,7 @@ SAMPLE = (
     "test_conv_with_strides_and_asymmetric_padding", "test_convtranspose_group_2", "test_maxpool_2d_ceil", "test_averagepool_2d_pads_count_include_pad",
     "test_lppool_2d_dilations", "test_maxpool_with_argmax_2d_precomputed_strides", "test_gemm_all_attributes", "test_prelu_broadcast",
     "test_clip_inbounds", "test_gelu_tanh_1", "test_batchnorm_epsilon", "test_l2normalization_axis_0", "test_div_uint64", "test_pow_types_float32_int64",
-    "test_reduce_log_sum_exp_keepdims_random", "test_resize_upsample_scales_cubic", "test_edge_pad", "test_slice_negative_axes", "test_tile",
+    "test_reduce_log_sum_exp_keepdims_random", "test_resize_upsample_scales_cubic", "test_edge_pad", "test_slice_negative_axes", "test_tile", "test_isnan", "test_isinf",
     "test_quantizelinear_int4", "test_qlinearconv", "test_dynamicquantizelinear", "test_spacetodepth_crd_mode_example",
 )  # fmt: skip
 """Small ones of every kind, compiled in every run of the tests; `make node-tests` compiles all."""

@@ -172,3 +172,12 @@ def test_the_command_line_reads_files(verb: list[str], tmp_path: Path, monkeypat
     torch.export.save(torch.export.export(Net().eval(), (X,)), "net.pt2")
     assert run_command([verb[0], "net.pt2", *verb[1:]]) == 0
     assert all(Path(name).exists() for name in verb if name.startswith("out"))
+
+
+@pytest.mark.parametrize("activation", [nn.SiLU(), nn.Hardswish()])
+def test_an_activation_in_its_parts_moves_as_the_whole(activation: nn.Module) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), activation, nn.MaxPool2d(2)).eval()
+    exported = torch.export.export(module, (X,))
+    for program in (exported, exported.run_decompositions()):
+        (decision,) = cnnir.optimize(cnnir.load(program), place="always", exactness="ulp").decisions
+        assert (decision.verdict, decision.law) == ("moved", "valley")
