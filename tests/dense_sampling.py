@@ -46,6 +46,8 @@ class Dense:
     """A region of one input at increasing points: `values` and `sizes`, the largest number on the way, channel by channel."""
 
     points: Array
+    span: tuple[float, float] | None
+    """What the input declares; averages, and so points, may lie beyond."""
     values: Array
     wide: Array
     """The values that layers of 64-bit floats would give,"""
@@ -64,7 +66,12 @@ class Dense:
     @property
     def tame(self) -> Array:
         """The points where everything that is computed is finite, in every channel."""
-        return self.points[np.isfinite(self.sizes).all(axis=0)]
+        return self.inside(self.points[np.isfinite(self.sizes).all(axis=0)])
+
+    def inside(self, points: Array) -> Array:
+        """Those that are data."""
+        lo, hi = self.span or (-np.inf, np.inf)
+        return points[(points.astype(np.float64) >= lo) & (points.astype(np.float64) <= hi)]
 
     def drop(self, reduce: str) -> float:
         """How far the float code is from what a max pool needs (falls, then rises), or a min pool (its dual)."""
@@ -146,7 +153,7 @@ def dense(graph: Graph) -> Dense:
     unbounded = called and type.dtype == "f64" and bool(np.isinf(sizes).any())
     broken = wraps or unbounded or not alike or bool(np.isnan(sizes).any())
     found, exact = (np.broadcast_to(each[result].astype(np.float64), first.shape)[0] for each in (values, wide))
-    return Dense(x, found, exact, sizes, max(units), one_type, not plain, broken)
+    return Dense(x, graph.ranges[name], found, exact, sizes, max(units), one_type, not plain, broken)
 
 
 def _with_averages(dtype: str, span: tuple[float, float] | None, pool: Pooling) -> tuple[float, float] | None:

@@ -38,14 +38,16 @@ def data(graph: Graph, seen: Dense, seed: int) -> Iterator[Mapping[str, Array]]:
     yield from itertools.islice(feeds(graph, seed), 10)
     yield random_feeds(graph.inputs, graph.ranges, seed)
     rng, ((name, type),) = np.random.default_rng(seed), graph.inputs.items()
-    for points in (seen.points, seen.tame):
+    for points in (seen.inside(seen.points), seen.tame):
         if len(points):
             yield {name: rng.choice(points, type.shape)}
             at = int(rng.integers(len(points)))
             yield {name: rng.choice(points[at : at + 30], type.shape)}
     for y in seen.values:
         for at in _turns(y):
-            yield {name: rng.choice(seen.points[max(at - 12, 0) : at + 12], type.shape)}
+            about = seen.inside(seen.points[max(at - 12, 0) : at + 12])
+            if len(about):
+                yield {name: rng.choice(about, type.shape)}
 
 
 def _turns(y: Array) -> set[int]:
