@@ -46,6 +46,8 @@ class Dense:
     """A region of one input at increasing points: `values` and `sizes`, the largest number on the way, channel by channel."""
 
     points: Array
+    span: tuple[float, float] | None
+    """What the input declares; averages, and so points, may lie beyond."""
     values: Array
     wide: Array
     """The values that layers of 64-bit floats would give,"""
@@ -64,7 +66,12 @@ class Dense:
     @property
     def tame(self) -> Array:
         """The points where everything that is computed is finite, in every channel."""
-        return self.points[np.isfinite(self.sizes).all(axis=0)]
+        return self.inside(self.points[np.isfinite(self.sizes).all(axis=0)])
+
+    def inside(self, points: Array) -> Array:
+        """Those that are data."""
+        lo, hi = self.span or (-np.inf, np.inf)
+        return points[(points.astype(np.float64) >= lo) & (points.astype(np.float64) <= hi)]
 
     def drop(self, reduce: str) -> float:
         """How far the float code is from what a max pool needs (falls, then rises), or a min pool (its dual)."""
@@ -146,7 +153,7 @@ def dense(graph: Graph) -> Dense:
     unbounded = called and type.dtype == "f64" and bool(np.isinf(sizes).any())
     broken = wraps or unbounded or not alike or bool(np.isnan(sizes).any())
     found, exact = (np.broadcast_to(each[result].astype(np.float64), first.shape)[0] for each in (values, wide))
-    return Dense(x, found, exact, sizes, max(units), one_type, not plain, broken)
+    return Dense(x, graph.ranges[name], found, exact, sizes, max(units), one_type, not plain, broken)
 
 
 def _with_averages(dtype: str, span: tuple[float, float] | None, pool: Pooling) -> tuple[float, float] | None:
@@ -160,31 +167,33 @@ def _with_averages(dtype: str, span: tuple[float, float] | None, pool: Pooling) 
 
 def _sharpened(graph: Graph, region: list[Layer], name: str, x: Array, constants: list[float]) -> Array:
     """With the numbers about which what some layer gives crosses a constant, found by cutting between neighbours."""
-    dtype = graph.inputs[name].dtype
-    of, channels = precision(dtype), graph.inputs[name].shape[1]
+    type = graph.inputs[name]
+    of, levels = precision(type.dtype), np.unique(np.array([0.0, *constants]))
     if of.unit == 0 or of.numpy.itemsize == 2:
         return x
-    keys = np.unique(of.keys(x.astype(np.float64)))
-    levels, added = np.unique(np.array([0.0, *constants])), [np.zeros(0, np.int64)]
+    keys = first = np.unique(of.keys(x.astype(np.float64)))
+    added = [first]
     for _ in range(CUTS):
-        at = np.broadcast_to(of.numbers(keys).astype(of.numpy), (1, channels, len(keys)))
-        values = [v.astype(np.float64) for v in _evaluated(graph, region, {Value(name): at}).values()]
-        crossed = np.zeros(len(keys) - 1, bool)
-        for level in levels:
-            for value in values:
-                above = np.sign(value[0] - level)
-                crossed |= (above[:, 1:] != above[:, :-1]).any(axis=0)
-        places = np.flatnonzero(crossed & (np.diff(keys) > 1))
+        at = np.broadcast_to(of.numbers(keys).astype(of.numpy), (1, type.shape[1], len(keys)))
+        places = np.flatnonzero(_crossed([*_evaluated(graph, region, {Value(name): at}).values()], levels) & (np.diff(keys) > 1))
         if not len(places):
             break
         places = places[:: len(places) // CROSSINGS + 1]
         lo, hi = keys[places], keys[places + 1]
         keys = np.unique(lo[:, None] + ((hi - lo)[:, None] * np.linspace(0, 1, 17)).astype(np.int64))
         added.append(keys)
-    found = np.unique(np.concatenate([of.keys(x.astype(np.float64)), *added]))
-    zero = [np.asarray(-0.0, x.dtype)] if (x[x == 0] if len(x) else x).size > 1 else []
-    every = of.numbers(found).astype(x.dtype)
-    return np.insert(every, int(np.argmax(every >= 0)), zero[0]) if zero else every
+    every = of.numbers(np.unique(np.concatenate(added))).astype(x.dtype)
+    both = np.count_nonzero(x == 0) > 1
+    return np.insert(every, int(np.argmax(every >= 0)), np.asarray(-0.0, x.dtype)) if both else every
+
+
+def _crossed(values: list[Array], levels: Array) -> Array:
+    """Between which neighbours some value comes to lie above, below or at a level where it did not."""
+    found = np.zeros(values[0].shape[-1] - 1, bool)
+    for value, level in itertools.product(values, levels):
+        for beyond in (value[0] > level, value[0] < level):
+            found |= (beyond[:, 1:] != beyond[:, :-1]).any(axis=0)
+    return found
 
 
 def _evaluated(graph: Graph, region: list[Layer], given: Mapping[Value, Array]) -> dict[Value, Array]:

@@ -50,6 +50,9 @@ def counted(expr: Expr, domain: Interval, precision: Precision, coefficients: Ma
         linear = Affine(0.0, values.lo) if values.is_point else None
         return Fact(_direction(points.astype(np.float64), lo), values, Grade.C if _calls(expr) else Grade.E, linear)
     direction, bound = _bounded(lo, hi)
+    at_zero = points == 0  # a pool takes either zero for the other
+    if at_zero.any():
+        bound = max(bound, float(np.max(_above(hi[at_zero].max(), lo[at_zero].min()))))
     most = LOOSE * _unit(found.lo, precision) * values.magnitude
     return Fact(direction, values, Grade.U, bound=bound) if bound <= most else Fact(UNKNOWN, values, Grade.U, bound=None)
 
