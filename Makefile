@@ -3,6 +3,7 @@
 PYTHON ?= python3
 JOBS ?= auto
 RACE ?=
+PYTHON310 ?= $(shell for p in python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python); do $$p -c '' 2> /dev/null && echo $$p && break; done)
 
 venv := .venv
 bin := $(venv)/bin
@@ -14,7 +15,7 @@ pip := $(bin)/python -m pip install -q --disable-pip-version-check
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test test-wheel test-torch torch-zoo fuzz mutation scale trained node-tests sweep check layering lint types docs format clean
+.PHONY: help demo bench relay-check test test-wheel test-torch torch-zoo fuzz mutation scale trained node-tests zoo sweep check layering lint types docs format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,9 +56,22 @@ mutation: $(dev)  ## drop each side condition of each law in turn: an answer mus
 scale: $(dev)  ## networks of 1,000 to 100,000 layers: times, memory and exponents, against their caps
 	@$(bin)/pytest -q -s -m scale tests/test_scale.py tests/cli/test_bad_files.py
 
+zoo: $(dev)  ## the light networks of the ONNX zoo, moved and written back: the same bits in onnxruntime, other nodes byte for byte
+	@$(bin)/pytest -q -m "zoo or not zoo" tests/backends/test_onnx_zoo.py
+
 sweep: $(dev)  ## every float32 input of every library function and smooth activation, kept for proofs to cite; half an hour
 	@$(bin)/pytest -q -m sweep tests/test_sweep_f32.py
 	@$(bin)/cnnc sweep --list
+
+# The last TVM with Relay on the registry is hhb-tvm, for Python 3.10 alone; it imports onnx and tflite when it starts.
+relay := .venv-relay
+$(relay)/.installed:
+	$(PYTHON310) -m venv $(relay)
+	$(relay)/bin/python -m pip install -q --disable-pip-version-check hhb-tvm==3.2.3 tqdm tflite onnx==1.14 'protobuf<4'
+	@touch $@
+
+relay-check: $(dev) $(relay)/.installed  ## every example as Relay, moved and unmoved, typed and run by a TVM that still reads it; needs python3.10
+	@CNNIR_RELAY_PYTHON=$(CURDIR)/$(relay)/bin/python $(bin)/pytest -q -s -m relay tests/backends/test_relay_text.py
 
 check: lint types layering  ## style, types, and who may know whom
 
@@ -96,7 +110,7 @@ format: $(dev)  ## put the code in its usual form
 	@$(bin)/ruff check -q --fix . ; $(bin)/ruff format -q .
 
 clean:  ## remove the environment and everything built
-	rm -rf $(venv) .typecheck .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(venv) $(relay) .typecheck .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find $(rooms) tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(venv)/pyvenv.cfg:

@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnir.api import audit, compile, dumps, emit, evaluate, load, load_program, optimize, parse, save, to_torch, verify
+    from cnnir.api import audit, compile, dumps, emit, evaluate, export_onnx, load, load_program, optimize, parse, save, to_torch, verify
     from cnnir.auditing.report import Audit
     from cnnir.certificates import Certificate
     from cnnir.checker.verification import Verification
@@ -25,7 +25,21 @@ if TYPE_CHECKING:
 
 _WHERE = {
     **dict.fromkeys(
-        ("audit", "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "to_torch", "verify"),
+        (
+            "audit",
+            "compile",
+            "dumps",
+            "emit",
+            "evaluate",
+            "export_onnx",
+            "load",
+            "load_program",
+            "optimize",
+            "parse",
+            "save",
+            "to_torch",
+            "verify",
+        ),
         "cnnir.api",
     ),
     "Audit": "cnnir.auditing.report",
@@ -38,7 +52,8 @@ _WHERE = {
 }
 
 __all__ = [  # noqa: RUF022 - functions first, as people look for them
-    "audit", "compile", "dumps", "emit", "evaluate", "load", "load_program", "optimize", "parse", "save", "to_torch", "verify",
+    "audit", "compile", "dumps", "emit", "evaluate", "export_onnx", "load", "load_program", "optimize", "parse", "save", "to_torch",
+    "verify",
     "Audit", "Certificate", "CnnirError", "Decision", "Diagnostic", "Graph", "Optimized", "Site", "TensorType", "Verification", "Witness",
 ]  # fmt: skip
 

@@ -28,7 +28,7 @@ ConvAlgorithm = Literal["direct", "winograd", "auto"]
 Fusion = Literal["full", "act", "none"]
 Nan = Literal["assume", "strict"]
 Check = Literal["reference", "llvm"]
-Form = Literal["cnn", "relax", "tir", "llvm-ir", "cuda", "ptx"]
+Form = Literal["cnn", "relax", "tir", "llvm-ir", "cuda", "ptx", "relay"]
 
 
 def parse(text: str, name: str = "<string>", shapes: Shapes | None = None) -> Graph:
@@ -78,12 +78,31 @@ def dumps(graph: Graph) -> str:
 
 
 def save(graph: Graph, path: str | Path) -> None:
-    """Write the network as `.cnn`, with a `.safetensors` beside it where weights are not drawn from their keys."""
+    """Write the network in the format of the suffix: `.cnn`, with a `.safetensors` beside it where weights are not drawn, or `.onnx`.
+
+    Raises CnnirError: exit code 2 for any other suffix and where the file cannot be written.
+    """
     from cnnir.ir.text import save as write_graph
 
-    if Path(path).suffix != ".cnn":
-        raise CnnirError(Diagnostic("C0501", f"cannot write `{path}`: networks are written as `.cnn` only, for now"), 2)
-    write_graph(graph, Path(path))
+    path = Path(path)
+    if path.suffix == ".onnx":
+        export_onnx(graph, path)
+        return
+    if path.suffix != ".cnn":
+        help = "networks are written as `.cnn` and `.onnx`"
+        raise CnnirError(Diagnostic("C0501", f"cannot write `{path}`: unknown kind of file `{path.suffix}`", help=help), 2)
+    write_graph(graph, path)
+
+
+def export_onnx(graph: Graph, path: str | Path, *, external: bool | None = None) -> None:
+    """Write the network as an ONNX model. One that was read from ONNX keeps its names, its opset, and each node that nobody touched.
+
+    `external`: weights in `<path>.data` beside it; by default those that were beside the model before, and all above 2 GB.
+    Raises CnnirError naming every layer that ONNX cannot say; exit code 2 where the file cannot be written.
+    """
+    from cnnir.backends.onnx_export import save as write_model
+
+    write_model(graph, path, external=external)
 
 
 def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -107,7 +126,7 @@ def to_torch(graph: Graph) -> Any:
 
 def optimize(
     graph: Graph | str | Path, target: str = "llvm", place: Place = "auto", exactness: Exactness = "exact", nan: Nan = "assume",
-    training: bool = False,
+    training: bool = False, runtime: str | None = None,
 ) -> Optimized:  # fmt: skip
     """Place elementwise regions before or after their pools, and say why. The graph given is not changed.
 
@@ -116,6 +135,7 @@ def optimize(
     `nan`: `assume` that data at a site are finite and NaN-free, or be `strict` and move only where ranges prove it. Proofs
     cite what `cnnc sweep` has found for the target; nothing is swept here. `training`: move only what gives the same answers and
     gradients while weights change (batch norm of another tensor is another layer), so that `to_torch` gives a network to train.
+    `runtime`, with `auto`: price each site by the clock of `onnxruntime` or `openvino`, which is to run the network.
     """
     from cnnir.ir.limits import refuse_too_large
     from cnnir.passes.place import place as place_regions
@@ -125,7 +145,18 @@ def optimize(
     refuse_too_large(network)  # the weights of a range may be read, and a compiler is to follow
     if place == "measure":
         return _measure(network, target, exactness, nan, training)
-    return place_regions(network, place=place, exactness=exactness, nan=nan, evidence=known, training=training)
+    if runtime is None:
+        return place_regions(network, place=place, exactness=exactness, nan=nan, evidence=known, training=training)
+    if place != "auto":
+        help = "`place=auto` asks what a move costs"
+        raise CnnirError(Diagnostic("C0509", f"a price of `{runtime}` does not go with `place={place}`", help=help), 2)
+    from cnnir.backends.peers.price import RuntimePrice
+
+    def move(site: Graph) -> Graph:
+        return place_regions(site, "always", exactness, nan=nan, evidence=known, training=training).graph
+
+    price = RuntimePrice(runtime, move)
+    return place_regions(network, exactness=exactness, price=price, nan=nan, evidence=known, training=training)
 
 
 def evidence(target: str = "llvm") -> Evidence:
@@ -205,13 +236,30 @@ def compile(
 
 
 def emit(graph: Graph, form: Form, target: str = "llvm", arch: str | None = None, fusion: Fusion = "full") -> str:
-    """The network as text in one of the forms it goes through: cnn, relax, tir, llvm-ir, cuda, ptx."""
+    """The network as text in one of the forms it goes through: cnn, relax, tir, llvm-ir, cuda, ptx; or as Relay.
+
+    Relay's weights are arguments, and `export_relay` writes them beside the text.
+    """
     if form == "cnn":
         return dumps(graph)
+    if form == "relay":
+        from cnnir.backends.relay_text import listing
+
+        return listing(graph).text()
     from cnnir.backends.tvm.emit import emit as emit_form
     from cnnir.backends.tvm.targets import parse_target
 
     return emit_form(graph, form, parse_target(target, arch), fusion)
+
+
+def export_relay(graph: Graph, path: str | Path) -> None:
+    """Write the network as Relay text, and its weights, by the names of the arguments, as a `.safetensors` of its name beside it.
+
+    Raises CnnirError naming every layer that Relay cannot say; exit code 2 where a file there is not cnnir's.
+    """
+    from cnnir.backends.relay_text import save as write_relay
+
+    write_relay(graph, Path(path))
 
 
 def load_program(path: str | Path, threads: int | None = None, verify: bool = False) -> Program:

@@ -104,7 +104,7 @@ _FILES = {
     "C0507": Code("no such target", "Targets are `llvm` and `cuda`, with TVM's options."),
     "C0508": Code("an option is not available yet", "The option is planned."),
     "C0512": Code("layers that cannot be compiled", "Opaque nodes, recurrent layers and 8-bit floats have a place in a network, and no code."),
-    "C0509": Code("options that contradict each other", "An `--emit` form belongs to one kind of target."),
+    "C0509": Code("options that contradict each other", "An `--emit` form belongs to one kind of target; what a move costs in a runtime is asked by `place=auto` alone."),
     "C0510": Code("no such pass", "The name in a pipeline is none of the passes.", "place,dcee", "place,dce", "pipeline"),
     "C0511": Code("no such option of a pass", "A pass has no option of this name, or the option cannot have this value.", "place{place=allways}", "place{place=always}", "pipeline"),
     "C0513": Code("too large for this machine", "Weights and tensors together need more memory than there is."),
@@ -123,6 +123,7 @@ _FILES = {
     "C0710": Code("no such runtime", "The name is none of the runtimes that networks are raced against."),
     "C0711": Code("a runtime is not installed", "The runtimes are installed apart: `pip install 'cnnir[peers]'`."),
     "C0712": Code("a runtime failed", "The runtime refused the network, or ended; what it said is in the notes."),
+    "C0720": Code("not expressible in Relay", "Relay has no operator with the layer's meaning, or its text cannot hold a number or an element type of it."),
     "C0703": Code("the package `onnx` is missing", "Reading and writing ONNX needs it: `pip install 'cnnir[onnx]'`."),
 }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from .decisions import Site
@@ -36,20 +36,23 @@ class Price:
     before: float
     after: float
     unit: Literal["s", "operations"] = "s"
+    unclear: bool = False
+    """Whether the clock's noise exceeds the difference."""
 
     @property
     def saves(self) -> bool:
-        """Whether the move is cheaper."""
-        return self.after < self.before
+        """Whether the move is cheaper, beyond noise."""
+        return self.after < self.before and not self.unclear
 
     @property
     def backwards(self) -> Price:
         """Of the same rewrite read backwards."""
-        return Price(self.after, self.before, self.unit)
+        return replace(self, before=self.after, after=self.before)
 
     def __str__(self) -> str:
         if self.unit == "s":
-            return f"{self.before * 1e6:.3g} us before, {self.after * 1e6:.3g} us after"
+            noise = ", which noise exceeds" if self.unclear else ""
+            return f"{self.before * 1e6:.3g} us before, {self.after * 1e6:.3g} us after{noise}"
         return f"{self.before:.0f} operations before, {self.after:.0f} after"
 
 

@@ -19,7 +19,7 @@ from cnnir.facts.upgrade import Support, support, upgraded
 from cnnir.ir.graph import Graph, Layer, Value
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import Pooling
-from cnnir.scalar.expr import Expr
+from cnnir.scalar.expr import Const, Expr
 from cnnir.types import TensorType
 
 from .region import Region
@@ -51,6 +51,7 @@ class PoolSite:
     region: Region
     surroundings: Surroundings
     _found: dict[tuple[bytes, bool], ChannelFact] = field(default_factory=dict[tuple[bytes, bool], ChannelFact])
+    _resolved: dict[Interval, Expr] = field(default_factory=dict[Interval, Expr])
 
     @property
     def op(self) -> Pooling:
@@ -91,8 +92,14 @@ class PoolSite:
 
     def resolved(self, domain: Interval) -> Expr:
         """The same without what is settled, in every channel, for x in the domain."""
-        bounds = {role: around(np.ravel(c).tolist()) for role, c in self.coefficients.items()}
-        return Analysis(self.precision, bounds).resolved(self.expression, domain)
+        if domain not in self._resolved:
+            self._resolved[domain] = self._without_settled(domain)
+        return self._resolved[domain]
+
+    def _without_settled(self, domain: Interval) -> Expr:
+        analysis = self._analysis(np.arange(self.channels))
+        number = analysis.number(self.expression, domain)
+        return analysis.resolved(self.expression, domain) if number is None else Const(number)
 
     # -- coefficients -----------------------------------------------------------------------------------------------
 
@@ -155,6 +162,7 @@ class PoolSite:
                 yield self.fact(channels, True)
                 return
 
+    @cached_property
     def wraps(self) -> tuple[Layer, str, str] | None:
         """The first layer of the region, its primitive and the integer dtype that may not hold a result on the known range."""
         for ranged in (False, True):
@@ -167,7 +175,9 @@ class PoolSite:
                     found = (layer, *next(iter(analysis.wraps.items())))
             if found is None:
                 return None
-        return found
+        whole = self._analysis(np.arange(self.channels))
+        whole.on(self.expression, self.known)
+        return found if whole.wraps else None
 
     def _levels(self, channels: Array) -> Iterator[ChannelFact]:
         yield self.fact(channels, False)
@@ -190,7 +200,8 @@ class PoolSite:
         for layer in self.region.layers:
             facts[Value(layer.name)] = self._apply(layer, Analysis(self._precision(layer), self._bounds(layer, channels)), facts)
         fact = facts[self.region.result]
-        enough = fact.direction.is_monotone or len(self.region.layers) == 1
+        settled = fact.direction.is_monotone and fact.bound is not None and not fact.range.nan
+        enough = settled or len(self.region.layers) == 1
         found = fact if enough else self._whole(fact, channels, known)
         return upgraded(found, known, self.support(found, known)), found is not fact
 
@@ -207,9 +218,17 @@ class PoolSite:
 
     def _whole(self, fact: Fact, channels: Array, domain: Interval) -> Fact:
         """The region as one formula, its range cut where that helps: finds what composing layer by layer has lost."""
+        found = self._analysis(channels).on(self.expression, domain)
+        if found.direction <= fact.direction and found.direction != fact.direction:
+            return found
+        known = fact.bound is not None and not fact.range.nan
+        better = found.bound is not None and not found.range.nan and not known
+        return found if better and found.direction <= fact.direction else fact
+
+    def _analysis(self, channels: Array) -> Analysis:
+        """The analysis of the region as one formula."""
         bounds = {role: around(np.ravel(c[channels] if c.ndim else c).tolist()) for role, c in self.coefficients.items()}
-        found = Analysis(self.precision, bounds).on(self.expression, domain)
-        return found if found.direction <= fact.direction and found.direction != fact.direction else fact
+        return Analysis(self.precision, bounds)
 
     def _bounds(self, layer: Layer, channels: Array) -> Mapping[str, Interval]:
         prefix = f"{layer.name}/"

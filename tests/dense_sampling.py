@@ -1,6 +1,15 @@
 """Which random regions may trade places with their pool in truth, found by looking: f at every number, or at very many.
 
-Nothing here knows a fact, a law or a formula: layers are evaluated one by one, by their NumPy meaning.
+What counts as movable, of regions without NaN and without integers that wrap, which tell no -0 from +0:
+
+- before max and min pools, f that goes the way the pool needs: its code does so to the last bit, or the real function does
+  (in 53 bits) and its code up to WOBBLE unit roundoffs of the largest number on the way;
+- before average pools, f that is a straight line in 53 bits, in one dtype, through 0 where padding is counted, for the data
+  and for averages, which rounding may put a little beyond them.
+
+Of 16-bit numbers every one is looked at. Of longer ones 65,536 are, and those about which a layer crosses a constant of the
+region, where a comparison may turn on a single number; what turns elsewhere between two of these is movable here, and not in
+truth. Nothing here knows a fact or a law: layers are evaluated one by one, by their NumPy meaning.
 """
 
 from __future__ import annotations
@@ -21,6 +30,10 @@ from cnnir.scalar.expr import Apply, Const, leaves, nodes
 
 Array = np.ndarray[Any, Any]
 COUNT = 1 << 16
+CUTS, CROSSINGS = 18, 100
+"""How often neighbours about a crossing are cut, and how many crossings at a time."""
+BEYOND = 3
+"""Numbers beyond the ends of the data that an average may be rounded to."""
 WOBBLE = 16
 """Unit roundoffs, of the largest number computed on the way, by which the float code may be out of order where f is in order."""
 
@@ -40,6 +53,8 @@ class Dense:
     unit: float
     one_type: bool
     """Whether everything but truth values is of the type of x."""
+    mixed: bool
+    """Whether there are conversions, so that nobody knows the real function: `wide` is `values`."""
     broken: bool
     """Whether some number on the way breaks what every law asks: an integer does not fit its type, or there is a NaN.
 
@@ -61,12 +76,15 @@ class Dense:
         of x where padding is `counted`; one type must do, since averages are rounded to it."""
         if self.broken:
             return False
-        return self._affine(counted) if reduce == "avg" else self._most(reduce, WOBBLE * self.unit) == 0
+        if reduce == "avg":
+            return self._affine(counted)
+        sign = 1 if reduce == "max" else -1
+        really = _highest(sign * self.wide, self.sizes, WOBBLE * max(self.unit if self.mixed else 0.0, 2.0**-53)) == 0
+        return self._most(reduce, 0.0) == 0 or (really and self._most(reduce, WOBBLE * self.unit) == 0)
 
     def _most(self, reduce: str, slack: float) -> float:
         sign = 1 if reduce == "max" else -1
-        room = slack * np.where(np.isfinite(self.sizes), self.sizes, 0.0)
-        return max((not_a_valley(sign * y, r) for y, r in zip(self.values, room, strict=True)), default=0.0)
+        return _highest(sign * self.values, self.sizes, slack)
 
     def _affine(self, counted: bool) -> bool:
         """On all of x, and near 0 where it may bend, too; with 53 bits, since in few digits any short curve is a line."""
@@ -74,6 +92,11 @@ class Dense:
             return False
         near = [np.abs(self.points.astype(np.float64)) <= reach for reach in (1, 100, np.inf)]
         return all(_is_line(self.points[at].astype(np.float64), y[at], counted) for y in self.wide for at in near if at.any())
+
+
+def _highest(values: Array, sizes: Array, slack: float) -> float:
+    room = slack * np.where(np.isfinite(sizes), sizes, 0.0)
+    return max((not_a_valley(y, r) for y, r in zip(values, room, strict=True)), default=0.0)
 
 
 def _is_line(x: Array, y: Array, through_zero: bool) -> bool:
@@ -105,7 +128,9 @@ def dense(graph: Graph) -> Dense:
     region = list(itertools.takewhile(lambda layer: not isinstance(layer.op, Pooling), graph.layers()))[1:]
     formulas = [layer.op.formula() for layer in region if isinstance(layer.op, Elementwise)]
     constants = [leaf.value for formula in formulas for leaf in leaves(formula) if isinstance(leaf, Const)]
-    x = points(type.dtype, graph.ranges[name], constants)
+    pool = next(layer.op for layer in graph.layers() if isinstance(layer.op, Pooling))
+    span = _with_averages(type.dtype, graph.ranges[name], pool) if pool.reduce == "avg" else graph.ranges[name]
+    x = _sharpened(graph, region, name, points(type.dtype, span, constants), constants)
     first = np.broadcast_to(x, (1, type.shape[1], len(x)))
     values = _evaluated(graph, region, {Value(name): first})
     one_type = {graph.type(v).dtype for v in values} <= {type.dtype, "bool"}
@@ -121,7 +146,45 @@ def dense(graph: Graph) -> Dense:
     unbounded = called and type.dtype == "f64" and bool(np.isinf(sizes).any())
     broken = wraps or unbounded or not alike or bool(np.isnan(sizes).any())
     found, exact = (np.broadcast_to(each[result].astype(np.float64), first.shape)[0] for each in (values, wide))
-    return Dense(x, found, exact, sizes, max(units), one_type, broken)
+    return Dense(x, found, exact, sizes, max(units), one_type, not plain, broken)
+
+
+def _with_averages(dtype: str, span: tuple[float, float] | None, pool: Pooling) -> tuple[float, float] | None:
+    """Averages are rounded, on the data's side of 0, and what counts padding comes nearer to 0."""
+    of = precision(dtype)
+    if span is None or of.unit == 0:
+        return span
+    lo, hi = (min(span[0], 0.0), max(span[1], 0.0)) if getattr(pool, "count_include_pad", False) else span
+    return of.next(lo, -BEYOND) if lo else lo, of.next(hi, BEYOND) if hi else hi
+
+
+def _sharpened(graph: Graph, region: list[Layer], name: str, x: Array, constants: list[float]) -> Array:
+    """With the numbers about which what some layer gives crosses a constant, found by cutting between neighbours."""
+    dtype = graph.inputs[name].dtype
+    of, channels = precision(dtype), graph.inputs[name].shape[1]
+    if of.unit == 0 or of.numpy.itemsize == 2:
+        return x
+    keys = np.unique(of.keys(x.astype(np.float64)))
+    levels, added = np.unique(np.array([0.0, *constants])), [np.zeros(0, np.int64)]
+    for _ in range(CUTS):
+        at = np.broadcast_to(of.numbers(keys).astype(of.numpy), (1, channels, len(keys)))
+        values = [v.astype(np.float64) for v in _evaluated(graph, region, {Value(name): at}).values()]
+        crossed = np.zeros(len(keys) - 1, bool)
+        for level in levels:
+            for value in values:
+                above = np.sign(value[0] - level)
+                crossed |= (above[:, 1:] != above[:, :-1]).any(axis=0)
+        places = np.flatnonzero(crossed & (np.diff(keys) > 1))
+        if not len(places):
+            break
+        places = places[:: len(places) // CROSSINGS + 1]
+        lo, hi = keys[places], keys[places + 1]
+        keys = np.unique(lo[:, None] + ((hi - lo)[:, None] * np.linspace(0, 1, 17)).astype(np.int64))
+        added.append(keys)
+    found = np.unique(np.concatenate([of.keys(x.astype(np.float64)), *added]))
+    zero = [np.asarray(-0.0, x.dtype)] if (x[x == 0] if len(x) else x).size > 1 else []
+    every = of.numbers(found).astype(x.dtype)
+    return np.insert(every, int(np.argmax(every >= 0)), zero[0]) if zero else every
 
 
 def _evaluated(graph: Graph, region: list[Layer], given: Mapping[Value, Array]) -> dict[Value, Array]:

@@ -1,21 +1,19 @@
 """Networks as ONNX models, for every other runtime.
 
-A layer becomes the ONNX operator with exactly its meaning where there is one; any other elementwise layer is written
-out from its formula. Inputs and outputs keep their order, and their names unless an output is called as an input is.
+A network that was read from an ONNX file goes back to it: what nobody has touched is written word for word. Of any other,
+a layer becomes the ONNX operator with exactly its meaning where there is one, and any other elementwise layer is written
+out from its formula.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnir.diagnostics import CnnirError, Diagnostic, OpError
-from cnnir.ir.expand import expanded
-from cnnir.ir.graph import Graph, Layer, Value
-from cnnir.ops.tensor import Input
-from cnnir.types import numpy_dtype
+from cnnir.diagnostics import CnnirError, Diagnostic
+from cnnir.ir.graph import Graph
 
 if TYPE_CHECKING:
     import onnx
@@ -25,108 +23,72 @@ if TYPE_CHECKING:
 LIMIT = 2**31 - 2**24
 """Bytes of weights that fit into one file; a serialized model ends at 2 GB."""
 
+Draft = tuple["Builder", "onnx.ModelProto"]
+"""Nodes and tensors, and the model without them."""
+
 
 def export(graph: Graph) -> onnx.ModelProto:
-    """The network as an ONNX model (opset 20), weights inside.
+    """The network as an ONNX model, weights inside: of the opset of the file that it was read from, or opset 20.
 
     Raises CnnirError naming every layer that ONNX cannot say, or where the weights do not fit into one message.
     """
-    return _whole(_build(graph))
-
-
-def _whole(build: Builder) -> onnx.ModelProto:
-    if _size(build) > LIMIT:
-        raise CnnirError(Diagnostic("C0702", "the weights do not fit into one ONNX message (2 GB)", help="save with external data"))
-    from .store import inside
-
-    return _assemble(build, inside)
+    return _whole(_draft(graph))
 
 
 def save(graph: Graph, path: str | Path, *, external: bool | None = None) -> None:
     """Write the network as an ONNX file; with `external` the weights go to `<path>.data` beside it.
 
-    By default they do only where they must, above 2 GB. Raises CnnirError.
+    By default those do that lay beside the file that the network was read from, and all where they must, above 2 GB.
+    Raises CnnirError.
     """
     from cnnir.files import write_atomically
 
-    from .store import ExternalFile
+    from .store import ExternalFile, inside
 
-    path, build = Path(path), _build(graph)
-    if external is None:
-        external = _size(build) > LIMIT
-    if not external:
-        write_atomically(path, _whole(build).SerializeToString())
+    path, draft = Path(path), _draft(graph)
+    build = draft[0]
+    apart = {name for name, constant in build.constants.items() if constant.field == "external_data"}
+    if external is not None:
+        apart = set(build.constants) if external else set[str]()
+    elif sum(c.size for name, c in build.constants.items() if name not in apart) > LIMIT:
+        apart = set(build.constants)
+    if not apart:
+        write_atomically(path, _whole(draft).SerializeToString())
         return
     with ExternalFile(path.with_name(path.name + ".data")) as data:
-        model = _assemble(build, data.add)
-    write_atomically(path, model.SerializeToString())
+        content = _assemble(draft, lambda name, constant: (data.add if name in apart else inside)(name, constant)).SerializeToString()
+    write_atomically(path, content)
 
 
-def _size(build: Builder) -> int:
-    return sum(prod(c.shape) * numpy_dtype(c.dtype).itemsize for c in build.constants.values())
+def _draft(graph: Graph) -> Draft:
+    _require_onnx()
+    from .fresh import write
+    from .restore import restore
+
+    source = graph.provenance
+    return restore(graph, source) if source is not None and source.format == "onnx" else write(graph)
 
 
-def _build(graph: Graph) -> Builder:
+def _require_onnx() -> None:
     try:
-        from .builder import Builder
+        import_module("onnx")
     except ImportError as error:
-        help = "pip install 'cnnir[peers]'"
+        help = "pip install 'cnnir[onnx]'"
         raise CnnirError(Diagnostic("C0703", "writing ONNX needs the package `onnx`", help=help), exit_code=3) from error
-    from .layers import has_rule
-
-    graph = expanded(graph, lambda op: not has_rule(op))
-    build = Builder(graph)
-    for name in graph.inputs:
-        build.bind(Value(name), build.unique(name))
-    outputs: dict[Value, str] = {}
-    for name, value in graph.results.items():
-        free = build.unique(name)
-        build.results.append((free, value))
-        if not isinstance(graph[value.layer].op, Input):
-            outputs.setdefault(value, free)
-    needed = graph.live()
-    for layer in graph.layers():
-        if layer.name in needed and not isinstance(layer.op, Input):
-            _write(build, layer, outputs.get(Value(layer.name)))
-    for free, value in build.results:
-        if build.names[value] != free:  # an input, or a value that is an output twice
-            build.begin(graph[value.layer])
-            build.node("Identity", [build.names[value]], graph.type(value).dtype)
-            build.rename_last(free)
-    build.check()
-    return build
 
 
-def _write(build: Builder, layer: Layer, output: str | None) -> None:
-    from .layers import write
+def _whole(draft: Draft) -> onnx.ModelProto:
+    if sum(c.size for c in draft[0].constants.values()) > LIMIT:
+        raise CnnirError(Diagnostic("C0702", "the weights do not fit into one ONNX message (2 GB)", help="save with external data"))
+    from .store import inside
 
-    graph = build.graph
-    operands = graph.data(layer.name)
-    build.begin(layer)
-    before = len(build.nodes)
-    try:
-        name = write(build, layer, [build.names[v] for v in operands], [graph.type(v) for v in operands])
-        if len(build.nodes) == before or build.nodes[-1].output[0] != name:  # the formula is its variable or a constant
-            build.node("Identity", [name], layer.type.dtype)
-        name = build.rename_last(output or build.unique(layer.name))
-    except OpError as error:
-        build.refuse(layer, error)
-        for value in graph.values(layer.name):  # so that the layers after it are looked at too
-            build.bind(value, layer.name)
-        return
-    build.bind(Value(layer.name), name)
+    return _assemble(draft, inside)
 
 
-def _assemble(build: Builder, tensor: Callable[[str, Constant], onnx.TensorProto]) -> onnx.ModelProto:
+def _assemble(draft: Draft, tensor: Callable[[str, Constant], onnx.TensorProto]) -> onnx.ModelProto:
     """The model, each constant written by `tensor`."""
-    from onnx import helper
-
-    from .builder import ELEMENT_TYPES, OPSET
-
-    graph = build.graph
-    inputs = [helper.make_tensor_value_info(build.names[Value(n)], ELEMENT_TYPES[t.dtype], t.shape) for n, t in graph.inputs.items()]
-    outputs = [helper.make_tensor_value_info(n, ELEMENT_TYPES[graph.type(v).dtype], graph.type(v).shape) for n, v in build.results]
-    body = helper.make_graph(build.nodes, graph.name or "network", inputs, outputs)
+    build, model = draft
+    model.graph.node.extend(build.nodes)
     for name, constant in build.constants.items():
-        body.initializer.append(tensor(name, constant))
-    return helper.make_model(body, producer_name="cnnir", ir_version=9, opset_imports=[helper.make_opsetid("", OPSET)])
+        model.graph.initializer.append(tensor(name, constant))
+    return model

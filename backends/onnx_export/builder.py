@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NoReturn
@@ -16,8 +17,10 @@ from cnnir.diagnostics import CnnirError, Diagnostic, Label, OpError
 from cnnir.ir.graph import Graph, Layer, Value
 from cnnir.types import numpy_dtype
 
+from .older import NEWEST_FORM, older
+
 Array = np.ndarray[Any, Any]
-OPSET = 20
+OPSET = NEWEST_FORM
 """The first with Gelu; its IR version, 9, is read by every onnxruntime since 1.17."""
 
 ELEMENT_TYPES: Mapping[str, int] = {
@@ -34,9 +37,11 @@ def unsupported(reason: str) -> NoReturn:
 
 
 @cache
-def accepts(operator: str, dtype: str) -> bool:
-    """Whether the ONNX operator is defined for elements of a cnnir dtype."""
-    schema = defs.get_schema(operator, OPSET)
+def accepts(operator: str, dtype: str, opset: int = OPSET) -> bool:
+    """Whether an opset has the ONNX operator, for elements of a cnnir dtype."""
+    if not defs.has(operator, opset, ""):
+        return False
+    schema = defs.get_schema(operator, opset)
     result = schema.outputs[0]
     formal = schema.inputs[0] if len(result.types) == 1 else result  # truth values of a comparison, places of an extreme
     name = helper.tensor_dtype_to_string(ELEMENT_TYPES[dtype]).removeprefix("TensorProto.").lower()
@@ -45,14 +50,26 @@ def accepts(operator: str, dtype: str) -> bool:
 
 @dataclass(frozen=True)
 class Constant:
-    """A tensor of the model that is read only when it is written out."""
+    """A tensor of the model that is read only when it is written out.
+
+    One of the file that a network was read from has its `content`, without the numbers if there is an `array` of them, and the
+    `field` that they go into.
+    """
 
     dtype: str
     shape: tuple[int, ...]
-    array: Callable[[], Array]
+    array: Callable[[], Array] | None
+    content: bytes = b""
+    field: str = "raw_data"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the elements."""
+        return math.prod(self.shape) * numpy_dtype(self.dtype).itemsize
 
     def bytes(self) -> bytes:
         """The elements, little-endian, in row-major order."""
+        assert self.array is not None
         values: Any = np.ascontiguousarray(self.array(), numpy_dtype(self.dtype))
         return (values.byteswap() if sys.byteorder == "big" else values).tobytes()
 
@@ -63,8 +80,10 @@ class Builder:
     Inputs and outputs keep their names; layers and weights keep theirs where these are free.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, opset: int = OPSET) -> None:
         self.graph = graph
+        self.opset = opset
+        self.domains: dict[str, int] = {"": opset}
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, Constant] = {}
         self.names: dict[Value, str] = {}
@@ -89,6 +108,14 @@ class Builder:
         return name
 
     # -- constants --------------------------------------------------------------------------------------------------
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Say that names are taken."""
+        self._taken.update(names)
+
+    def share(self, weight: str, shape: tuple[int, ...], name: str) -> None:
+        """Say that a tensor of this name already is the weight."""
+        self._shared["weight", weight, shape] = name
 
     def scalar(self, value: float, dtype: str) -> str:
         """A tensor of rank 0 that holds a number, rounded to `dtype`; one object a value and dtype."""
@@ -124,9 +151,11 @@ class Builder:
     # -- nodes ------------------------------------------------------------------------------------------------------
 
     def node(self, operator: str, inputs: Sequence[str], dtype: str, /, **attributes: Any) -> str:
-        """Add a node that works on `dtype` and return the name of its output; raises OpError where ONNX has no such."""
-        if not accepts(operator, dtype):
-            unsupported(f"ONNX's {operator} is not defined for {dtype}")
+        """Add a node that works on `dtype` and return the name of its output; raises OpError where the opset has no such."""
+        if not accepts(operator, dtype, self.opset):
+            unsupported(f"ONNX's {operator} is not defined for {dtype}{'' if self.opset == OPSET else f' in opset {self.opset}'}")
+        if self.opset < OPSET:
+            operator, inputs, attributes = older(self, operator, inputs, attributes)
         output = self.unique(f"{self._layer.name}/{operator}" if self._layer else operator)
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output

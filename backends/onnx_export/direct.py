@@ -71,7 +71,7 @@ DIRECT: Mapping[type[Elementwise], Callable[[Any], Call | None]] = {
 """Op class, exactly (a subclass may mean something else) -> the call, or None where these attributes need the formula."""
 
 
-def direct(layer: Layer) -> Call | None:
+def direct(layer: Layer, opset: int) -> Call | None:
     """The one operator that means what the layer means on its dtype, or None.
 
     ONNX keeps numbers of attributes in float32, which is enough for every dtype but f64.
@@ -79,7 +79,7 @@ def direct(layer: Layer) -> Call | None:
     op = layer.op
     rule = DIRECT.get(type(op)) if isinstance(op, Elementwise) else None
     call = rule(op) if rule else None
-    if call is None or not accepts(call.operator, layer.type.dtype) or layer.type.rank < call.least_rank:
+    if call is None or not accepts(call.operator, layer.type.dtype, opset) or layer.type.rank < call.least_rank:
         return None
     numbers = [v for v in call.attributes.values() if not isinstance(v, str)]
     with np.errstate(over="ignore"):  # beyond float32 is another number there, too

@@ -19,6 +19,7 @@ from cnnir.types import TensorType, broadcast
 
 from . import direct, formula, pools, shapes
 from .builder import Array, Builder
+from .older import along
 
 Rule = Callable[[Builder, Layer, Sequence[str], Sequence[TensorType]], str]
 
@@ -42,7 +43,7 @@ def _dense(build: Builder, layer: Layer, data: Sequence[str], types: Sequence[Te
 
 def _softmax(build: Builder, layer: Layer, data: Sequence[str], types: Sequence[TensorType]) -> str:
     assert isinstance(layer.op, Softmax)
-    return build.node("Softmax", data, types[0].dtype, axis=layer.op.axis)
+    return along(build, "Softmax", data[0], types[0], layer.op.axis)
 
 
 def _flatten(build: Builder, layer: Layer, data: Sequence[str], types: Sequence[TensorType]) -> str:
@@ -83,7 +84,7 @@ def _elementwise(build: Builder, layer: Layer, data: Sequence[str], types: Seque
     """The operator that means the same, or the formula."""
     op, t = layer.op, layer.type
     assert isinstance(op, Elementwise)
-    call = direct.direct(layer)
+    call = direct.direct(layer, build.opset)
     if call is not None:
         return direct.write(build, layer, call, data[0])
     rank = max(i.rank for i in types)

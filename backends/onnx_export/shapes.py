@@ -22,6 +22,7 @@ from cnnir.ops.special_pools import PoolPlaces
 from cnnir.types import TensorType, numpy_dtype
 
 from .builder import Builder, unsupported
+from .older import along
 
 Rule = Callable[[Builder, Layer, Sequence[str], Sequence[TensorType]], str]
 
@@ -153,6 +154,11 @@ def _places(build: Builder, layer: Layer, data: Sequence[str], types: Sequence[T
     return build.node("Mod", [places, build.scalar(math.prod(types[0].spatial), "i64")], "i64")
 
 
+def _log_softmax(build: Builder, layer: Layer, data: Sequence[str], types: Sequence[TensorType]) -> str:
+    assert isinstance(layer.op, LogSoftmax)
+    return along(build, "LogSoftmax", data[0], types[0], layer.op.axis)
+
+
 def _constant(build: Builder, layer: Layer, data: Sequence[str], types: Sequence[TensorType]) -> str:
     return build.node("Identity", [build.weight(layer, "value")], layer.type.dtype)
 
@@ -191,6 +197,6 @@ RULES: Mapping[type[Op], Rule] = {
     Dequantize: _affine,
     InstanceNorm: _plain("InstanceNormalization", lambda op: {"epsilon": op.eps}, "scale", "bias"),
     LayerNorm: _plain("LayerNormalization", lambda op: {"axis": op.axis, "epsilon": op.eps}, "scale", "bias"),
-    LogSoftmax: _plain("LogSoftmax", lambda op: {"axis": op.axis}),
+    LogSoftmax: _log_softmax,
 }
 """Op class, exactly -> how it is written."""

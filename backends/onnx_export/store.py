@@ -20,9 +20,21 @@ _SMALL = 1024
 
 def inside(name: str, constant: Constant) -> TensorProto:
     """The tensor with its numbers."""
-    tensor = TensorProto(name=name, data_type=ELEMENT_TYPES[constant.dtype], raw_data=constant.bytes())
-    tensor.dims.extend(constant.shape)
+    tensor = _header(name, constant)
+    if constant.array is None:
+        return tensor
+    if constant.field in ("raw_data", "external_data"):
+        tensor.raw_data = constant.bytes()
+    else:
+        getattr(tensor, constant.field).extend(constant.array().reshape(-1).tolist())
     return tensor
+
+
+def _header(name: str, constant: Constant) -> TensorProto:
+    """The tensor without its numbers, or as it is where they never left it."""
+    if constant.content:
+        return TensorProto.FromString(constant.content)
+    return TensorProto(name=name, data_type=ELEMENT_TYPES[constant.dtype], dims=constant.shape)
 
 
 class ExternalFile:
@@ -40,12 +52,12 @@ class ExternalFile:
 
     def add(self, name: str, constant: Constant) -> TensorProto:
         """Append a tensor's numbers and return the tensor that refers to them."""
-        content = constant.bytes()
-        if len(content) < _SMALL:
+        if constant.size < _SMALL or constant.array is None:
             return inside(name, constant)
+        content = constant.bytes()
         self._file.write(b"\0" * (-self._file.tell() % ALIGNMENT))
-        tensor = TensorProto(name=name, data_type=ELEMENT_TYPES[constant.dtype], data_location=TensorProto.EXTERNAL)
-        tensor.dims.extend(constant.shape)
+        tensor = _header(name, constant)
+        tensor.data_location = TensorProto.EXTERNAL
         for key, value in (("location", self.path.name), ("offset", self._file.tell()), ("length", len(content))):
             tensor.external_data.add(key=key, value=str(value))
         self._file.write(content)

@@ -24,3 +24,8 @@ def runtime(name: str) -> Runtime:
 def variants(name: str) -> list[str]:
     """The ways to run one: `onnxruntime` stands for all its variants; raises CnnirError (exit code 2) for an unknown name."""
     return [n for n, r in RUNTIMES.items() if r.package == runtime(name).package] if runtime(name).package == name else [name]
+
+
+def usual(name: str) -> str:
+    """The variant that a runtime is unless told otherwise; raises CnnirError (exit code 2) for an unknown name."""
+    return {"onnxruntime": "onnxruntime-spinning"}.get(runtime(name).name, name)

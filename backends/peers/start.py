@@ -26,9 +26,10 @@ def start_peers(stack: ExitStack, graph: Graph, feeds: Mapping[str, Array], name
     wanted = list(dict.fromkeys(v for name in names for v in variants(name)))
     model = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cnnir-onnx-"))) / "network.onnx"
     save(graph, model)
-    count = threads or _usable_cores()
+    count = threads or usable_cores()
     return [stack.enter_context(Peer(name, model, feeds, count, list(graph.results))) for name in wanted]
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

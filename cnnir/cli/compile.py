@@ -19,7 +19,7 @@ from .console import (
     threads_option,
 )
 
-_FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx")
+_FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx", "relay")
 
 
 @click.command()
@@ -57,6 +57,11 @@ def command(
         raise click.UsageError("--emit prints a text: --json does not go with it")
     graph = load_model(model)
     done = cnnir.optimize(graph, target=target, place=place, exactness=exactness, nan=nan)  # type: ignore[arg-type]  # click checked the choice
+    if emit == "relay" and output is not None and str(output) != "-":
+        from cnnir.api import export_relay
+
+        export_relay(done.graph, output)  # whose weights go beside it
+        return
     if emit is not None:
         _print_form(cnnir.emit(done.graph, emit, target, arch, fusion), output)  # type: ignore[arg-type]
         return

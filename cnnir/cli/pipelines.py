@@ -103,4 +103,4 @@ def only_with_pipeline(ctx: click.Context, pipeline: str | None, with_it: Mappin
 
 
 def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    return "--for" if name == "runtime" else "--" + name.replace("_", "-")

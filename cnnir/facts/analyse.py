@@ -59,18 +59,41 @@ class Analysis:
     def _on(self, expr: Expr, domain: Interval) -> Fact:
         """Composition; where that finds no direction, or none that is bounded, trying every number, or calculus."""
         fact = self._composed(expr, domain)
-        if fact.direction != UNKNOWN and fact.bound is not None and not fact.range.nan:
+        if fact.direction.is_monotone and fact.bound is not None and not fact.range.nan:
             return fact
         either = self._either(expr, domain)
         if either is not None:
             return either
-        tried = counted(expr, domain, self.precision, self.coefficients) if not self.wraps else None
-        if tried is not None and tried.direction != UNKNOWN:
-            return tried
-        plain = not isinstance(self.precision, Whole) and not converts(expr)  # calculus is done in one precision
-        if not plain or domain.nan or fact.range.nan:
+        tried = counted(expr, domain, self.precision, self.coefficients)
+        if tried is not None:
+            self.wraps.clear()
+            if tried.direction != UNKNOWN and tried.bound == 0 and tried.direction <= fact.direction:
+                return tried
+            fact = replace(fact, range=tried.range)
+        if fact.direction != UNKNOWN and fact.bound is not None and not fact.range.nan:
+            return fact
+        bounded = tried if tried is not None and tried.direction != UNKNOWN else None
+        found = self._calculated(expr, domain, fact)
+        if bounded is None or bounded.bound is None:
+            return found
+        known = found.direction != UNKNOWN and found.bound is not None and not found.range.nan
+        return found if known and (found.bound or 0.0) <= bounded.bound else bounded
+
+    def number(self, expr: Expr, domain: Interval) -> float | None:
+        """What `expr` always is for x in the domain, where that is one finite number."""
+        known = self.on(expr, domain).range
+        if not known.is_point:
+            tried = counted(expr, domain, self.precision, self.coefficients)
+            known = tried.range if tried else known
+        return known.lo if known.is_point and not known.has_infinity else None
+
+    def _calculated(self, expr: Expr, domain: Interval, fact: Fact) -> Fact:
+        """What calculus finds, which is done in one precision."""
+        if converts(expr) or domain.nan or fact.range.nan:
             return fact
         expr = self.resolved(expr, domain)
+        if isinstance(self.precision, Whole):
+            return self._plain(expr, domain)
         found = study(expr, domain, self.precision, self.coefficients, self._alone(expr))
         if found is None:
             return self._chained(expr, domain, fact)
@@ -102,7 +125,9 @@ class Analysis:
 
     def resolved(self, expr: Expr, domain: Interval) -> Expr:
         """The formula without what this domain settles."""
-        return resolved(expr, lambda part: self._plain(part, domain)) if len(nodes(expr)) <= LARGEST else expr
+        if len(nodes(expr)) > LARGEST:
+            return expr
+        return resolved(expr, lambda part: self._plain(part, domain), lambda part, at: self._plain(part, Interval(at, at, minus_zero=True)))
 
     def _plain(self, expr: Expr, domain: Interval) -> Fact:
         """By composition alone, the range in one piece."""

@@ -63,7 +63,7 @@ def _rounder(domain: Interval, precision: Precision) -> tuple[float, float]:
         return min(max(power, -precision.max), precision.max)
 
     def towards(value: float) -> float:
-        return math.copysign(2.0 ** math.floor(math.log2(abs(value))), value) if abs(value) > precision.unit**2 else value
+        return math.copysign(math.ldexp(0.5, math.frexp(value)[1]), value) if abs(value) > precision.unit**2 else value
 
     return (towards if domain.lo > 0 else away)(domain.lo), (towards if domain.hi < 0 else away)(domain.hi)
 

@@ -56,6 +56,8 @@ def linear(formula: Expr, coefficients: Mapping[str, Array], precision: Precisio
         if all(a.is_constant for a in known):
             value = primitive.evaluate(*(_computed(a.shift, precision) for a in known))
             return _constant(np.asarray(value, np.float64), sum(a.roundings for a in known) + 1)
+        if primitive.converts and primitive.to == precision.name:
+            return known[0]
         rule = _RULES.get(primitive.name)
         found = rule(*known) if rule else None
         return None if found is None else _rounded(found, primitive, known, precision)

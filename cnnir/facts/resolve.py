@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from cnnir.scalar.expr import Apply, Const, Expr, fold
+from cnnir.scalar.expr import Apply, Const, Expr, Var, fold
 from cnnir.scalar.primitives import Primitive
 
 from .fact import Fact
@@ -17,17 +17,18 @@ from .remainder import is_kept
 LARGEST = 40
 """Nodes of a formula beyond which nobody looks."""
 Facts = Callable[[Expr], Fact]
+At = Callable[[Expr, float], Fact]
 
 
-def resolved(expr: Expr, facts: Facts) -> Expr:
+def resolved(expr: Expr, facts: Facts, at: At) -> Expr:
     """`expr` with every choice that is settled replaced by what is chosen, and what is one number by that number.
 
-    `facts` gives those of a part of it on the range of x.
+    `facts` gives those of a part of it on the range of x, `at` those at one number.
     """
 
     def node(primitive: Primitive, args: Sequence[Expr]) -> Expr:
         made = Apply(primitive, tuple(args))
-        chosen = _chosen(primitive.name, args, facts)
+        chosen = _chosen(primitive.name, args, facts) or _touching(primitive.name, args, facts, at)
         if chosen is not None:
             return chosen
         known = facts(made).range
@@ -56,6 +57,21 @@ def _chosen(name: str, args: Sequence[Expr], facts: Facts) -> Expr | None:
         return None
     first, second = args[2:] if name == "select" else args if name == "max" else reversed(args)
     return first if greater else second
+
+
+def _touching(name: str, args: Sequence[Expr], facts: Facts, at: At) -> Expr | None:
+    """max and min where the two may be equal; select(x > c, p, q) where x >= c, if p and q meet in c."""
+    if name in ("max", "min"):
+        a, b = (facts(arg).range for arg in args)
+        if a.nan or b.nan or not (a.lo >= b.hi or b.lo >= a.hi):
+            return None
+        return args[0] if (a.lo >= b.hi) == (name == "max") else args[1]
+    if name != "select" or not isinstance(args[0], Var) or not isinstance(args[1], Const):
+        return None
+    ends = facts(args[0]).range
+    end = facts(args[1]).range.lo
+    p, q = (at(arg, end).range for arg in args[2:])
+    return args[2] if ends.lo == end and p.is_point and q.is_point and p.lo == q.lo else None
 
 
 _NEUTRAL: Mapping[str, float] = {"add": 0.0, "sub": 0.0, "mul": 1.0, "div": 1.0}

@@ -181,7 +181,8 @@ def _sum(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact:
         fact = replace(fact, direction=term.direction, range=term.range, bound=term.bound)
     meets = any(s in (a.range.lo, a.range.hi) and -sign * s in (b.range.lo, b.range.hi) for s in (math.inf, -math.inf))  # inf - inf
     linear = Affine(a.linear.scale + sign * b.linear.scale, a.linear.shift + sign * b.linear.shift) if a.linear and b.linear else None
-    return replace(fact, range=replace(fact.range, nan=a.range.nan or b.range.nan or meets), linear=linear)
+    minus_zero = a.range.minus_zero and (b.range.minus_zero if sign > 0 else b.range.has_zero)  # x - x is +0
+    return replace(fact, range=replace(fact.range, nan=a.range.nan or b.range.nan or meets, minus_zero=minus_zero), linear=linear)
 
 
 def _absorbs(a: Interval, b: Interval, precision: Precision) -> bool:
@@ -253,11 +254,11 @@ def _power(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact
     """x^y: for x >= 0 it goes one way in each; x^2, x^3 and so on of any x. Nothing is said of other powers of negative x."""
     if a.range.nan or b.range.nan:
         return _anything(primitive, a, b, precision)
-    if a.range.lo > 0 or (a.range.lo == 0 and not a.range.minus_zero):
+    if a.range.lo > 0 or (a.range.lo == 0 and not (a.range.minus_zero and _may_be_odd(b.range))):
         above = 1 if a.range.lo >= 1 else -1 if a.range.hi <= 1 else None
         fact = combine(primitive, a, b, precision, (b.range.sign(), above))
         least, constant = 0.0, a.range.is_point and a.range.lo == 1
-    elif b.range.is_point and b.range.lo.is_integer() and (b.range.lo >= 0 or a.range.hi < 0):
+    elif b.range.is_point and b.range.lo.is_integer() and (b.range.lo >= 0 or a.range.hi < 0 or b.range.lo % 2 == 0):
         even = b.range.lo % 2 == 0
         outer = CONSTANT if b.range.lo == 0 else direction_on(PRIMITIVES["abs"].shape if even else _ODD, a.range.lo, a.range.hi)
         outer = outer if b.range.lo >= 0 else outer.negated()
@@ -266,11 +267,24 @@ def _power(primitive: Primitive, a: Fact, b: Fact, precision: Precision) -> Fact
         least, constant = 0.0 if even else -math.inf, b.range.lo == 0
     else:
         return _anything(primitive, a, b, precision)
+    if (
+        not fact.range.nan
+        and fact.direction.is_constant
+        and a.direction.is_constant
+        and b.direction.is_constant
+        and a.bound == b.bound == 0
+    ):
+        return replace(fact, range=fact.range.widened(precision, LIBRARY_STEPS).clipped(least, math.inf))  # one number gives one number
     if constant or (b.range.is_point and b.range.lo == 0):  # exact, by Annex F of the C standard
         return Fact(CONSTANT, Interval(1.0, 1.0), fact.grade)
     grade = max(fact.grade, Grade.C if precision.sweepable else Grade.U)
     found = replace(fact.range.widened(precision, LIBRARY_STEPS).clipped(least, math.inf), nan=fact.range.nan)
     return replace(fact, range=found, grade=grade, bound=fact.bound if precision.sweepable else None)
+
+
+def _may_be_odd(exponents: Interval) -> bool:
+    """Whether a negative odd whole number is among them, to the power of which -0 is -inf."""
+    return exponents.lo < 0 and not (exponents.is_point and (exponents.lo % 2 == 0 or not exponents.lo.is_integer()))
 
 
 def _sizes(values: Interval) -> Interval:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from cnnir.ops.base import Op
 
 from .graph import Graph, Layer, Value
 
 
-def expanded(graph: Graph, wanted: Callable[[Op], bool]) -> Graph:
-    """The network with every layer whose op is `wanted` written out, and what that gives too; the graph itself if there is none."""
-    pending = [layer.name for layer in graph.layers() if wanted(layer.op)]
+def expanded(graph: Graph, wanted: Callable[[Op], bool], but: Collection[str] = ()) -> Graph:
+    """The network with every layer whose op is `wanted` written out, and what that gives too; the graph itself if there is none.
+
+    Layers named in `but` stay what they are.
+    """
+    pending = [layer.name for layer in graph.layers() if layer.name not in but and wanted(layer.op)]
     if not pending:
         return graph
     result = graph.copy()

@@ -17,6 +17,8 @@ from .results import Results
 from .weights import Weights
 
 if TYPE_CHECKING:
+    from .provenance import Provenance
+
     Network = nx.MultiDiGraph[str]
 
 
@@ -66,12 +68,13 @@ class Graph:
     """A convolutional network. Values are typed when a layer is added; names of layers are unique.
 
     `results` maps the network's output names to values. Two graphs are equal when they have the same structure and
-    the same weights, whatever their layers are called.
+    the same weights, whatever their layers are called. `provenance` is the file that it was read from, where it keeps one.
     """
 
     def __init__(self, name: str = "network", weights: Weights | None = None) -> None:
         self.name = name
         self.weights = weights if weights is not None else Weights()
+        self.provenance: Provenance | None = None
         self._results = Results()
         self._net: Network = cast("Network", nx.MultiDiGraph())
         self._operands: dict[str, list[Value | None]] = {}
@@ -271,6 +274,7 @@ class Graph:
         """A graph that can be changed without changing this one; weights are shared."""
         twin = Graph(self.name, self.weights)
         twin.results = self.results
+        twin.provenance = self.provenance
         twin._net = self._net.copy()
         twin._operands = {name: list(operands) for name, operands in self._operands.items()}
         twin._inferred = self._inferred

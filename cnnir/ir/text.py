@@ -19,7 +19,7 @@ from .payload import opaque
 from .printer import Printer
 from .weights import Seeded, Stored
 
-_SIGNATURE = {"written_by": "cnnir"}
+SIGNATURE = {"written_by": "cnnir"}
 """In the metadata of weights that `save` wrote, and may replace."""
 
 
@@ -40,15 +40,15 @@ def save(graph: Graph, path: str | Path) -> None:
         from safetensors.numpy import save as serialize
 
         store = target.with_suffix(".safetensors")
-        _refuse_stranger(store, graph)
-        content = serialize({key: graph.weights[key] for key in keys}, _SIGNATURE)
+        refuse_stranger(store, graph)
+        content = serialize({key: graph.weights[key] for key in keys}, SIGNATURE)
         beside = store.name
         write_atomically(store, content)  # a new file: what is mapped from the old one stays as it is
     write_atomically(target, dumps(graph, beside).encode())
 
 
-def _refuse_stranger(path: Path, graph: Graph) -> None:
-    """Raise CnnirError where weights at `path` are not this network's and were not written by `save`."""
+def refuse_stranger(path: Path, graph: Graph) -> None:
+    """Raise CnnirError (exit code 2) where weights at `path` are not this network's and bear no `SIGNATURE`."""
     from safetensors import SafetensorError, safe_open
 
     if not path.exists():
@@ -59,7 +59,7 @@ def _refuse_stranger(path: Path, graph: Graph) -> None:
     try:
         opened: Any = safe_open(path, framework="numpy")  # its class is Rust and has no types
         with opened as file:
-            ours = (file.metadata() or {}).items() >= _SIGNATURE.items()
+            ours = (file.metadata() or {}).items() >= SIGNATURE.items()
     except (SafetensorError, OSError):
         ours = False
     if not ours:

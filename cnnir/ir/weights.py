@@ -120,10 +120,14 @@ class Mapped:
     dtype: np.dtype[Any]
 
     def array(self) -> Array:
-        """Map the array; copied where its place in the file is none that numbers may begin at."""
+        """Map the array; copied where its place in the file is none that numbers may begin at. Raises CnnirError where the file is gone."""
         if not math.prod(self.shape):
             return np.zeros(self.shape, self.dtype)
-        raw = np.memmap(self.path, np.uint8, "r", self.offset, (math.prod(self.shape) * self.dtype.itemsize,))
+        try:
+            raw = np.memmap(self.path, np.uint8, "r", self.offset, (math.prod(self.shape) * self.dtype.itemsize,))
+        except (OSError, ValueError) as error:  # a ValueError where it has become shorter
+            reason = getattr(error, "strerror", None) or "it is shorter than it was"
+            raise CnnirError(Diagnostic("C0401", f"weights in `{self.path}` cannot be read: {reason}")) from None
         if self.offset % self.dtype.alignment:
             return np.frombuffer(raw.tobytes(), self.dtype).reshape(self.shape)
         return raw.view(np.ndarray).view(self.dtype).reshape(self.shape)

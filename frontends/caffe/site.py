@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from cnnir.diagnostics import CnnirError, Label, OpError, Origin, Span
 from cnnir.ir.graph import Graph, Value
-from cnnir.ir.weights import Seeded
+from cnnir.ir.weights import Computed, Held, Seeded
 from cnnir.ops.base import Array, Op, Parameter
 from cnnir.types import TensorType, numpy_dtype
 
@@ -95,7 +96,7 @@ class Site:
         if key in weights and not shared:
             key = weights.fresh(key)
         if key not in weights:
-            weights[key] = Seeded(key, parameter) if values is None else values.astype(numpy_dtype(parameter.dtype), copy=False)
+            weights[key] = Seeded(key, parameter) if values is None else _source(values, numpy_dtype(parameter.dtype))
         elif weights.shape(key) != parameter.shape:
             message = f"weight `{key}` is {list(weights.shape(key))} elsewhere, and must be {list(parameter.shape)} here"
             raise refuse("C0304", message, self.layer.span)
@@ -120,6 +121,8 @@ class Site:
         return refuse(error.code, f"layer `{self.layer.name}`: {error.message}", self.layer.span, error.remark, error.help, *labels)
 
 
-def ones(count: int) -> Array:
-    """As many ones."""
-    return np.ones(count, np.float32)
+def _source(values: Array, dtype: np.dtype[Any]) -> Held | Computed:
+    """Numbers that lie in a file: as they are, or copied when they are asked for, where they lie askew, turned, or in another dtype."""
+    if values.dtype == dtype and values.flags.aligned and values.flags.c_contiguous:
+        return Held(values)
+    return Computed(values.shape, dtype, lambda: np.array(values, dtype, order="C"))

@@ -153,7 +153,7 @@ def _refuse_unknown(layers: Sequence[Layer]) -> None:
     labels = tuple(Label(layer.record.span("type"), "" if layer in first else "and here") for layer in shown)
     listing = ", ".join(f"{kind} ({number})" if number > 1 else kind for kind, number in list(count.items())[:MAX_LABELS])
     more = (f"{len(strange) - len(shown)} more layers of these types",) if len(strange) > len(shown) else ()
-    help = next((hint for kind in count if (hint := alike(kind, sorted(KNOWN)))), None)
+    help = next((hint for kind in islice(count, MAX_LABELS) if (hint := alike(kind, sorted(KNOWN)))), None)
     raise CnnirError(Diagnostic("C0843", f"layers of types that are not known: {listing}", labels, more, help))
 
 

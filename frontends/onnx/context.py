@@ -53,6 +53,10 @@ class Builder:
         """How much there is now, to go back to."""
         return len(self._added)
 
+    def since(self, mark: int) -> list[str]:
+        """The layers that have been added since."""
+        return self._added[mark:]
+
     def rollback(self, mark: int) -> None:
         """Remove every layer that has been added since."""
         gone = set(self._added[mark:])
@@ -80,6 +84,11 @@ class Builder:
             self._keys[key] = tensor
             self.graph.weights[key] = tensor.source
         return key
+
+    def layer_of(self, tensor: Known) -> Value | None:
+        """The layer that gives a known tensor, if there is one."""
+        found = self._constants.get(id(tensor))
+        return None if found is None else found[1]
 
     def constant(self, tensor: Known, origin: Origin) -> Value:
         """The layer that gives a known tensor."""

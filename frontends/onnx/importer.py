@@ -19,6 +19,7 @@ from .fold import fold
 from .inputs import Inputs, Shapes, static_type
 from .node import Known, Node, Operand
 from .problems import Listing, Problems, refuse
+from .record import Recorder
 from .registry import Unreadable, readers
 from .screen import captured, check_depth, ordered
 from .tensors import Place, read
@@ -79,14 +80,18 @@ class Importer:
         self._builder = Builder(graph, reserved)
         self._initializers(proto, scope, self._place)
         self._inputs(proto, scope)
+        recorder = Recorder(self._builder)
         for number in order:
+            mark = self._builder.mark()
             self._node(proto.node[number], scope, spans[number])
+            recorder.node(number, proto.node[number], self._builder.since(mark))
         self._problems.finish()
         for output in proto.output:
             operand = scope.names[output.name]
             assert operand is not None
             origin = Origin(self._head)
             graph.results[output.name] = self._builder.constant(operand, origin) if isinstance(operand, Known) else operand
+        graph.provenance = recorder.provenance(self._model, scope.names, self._place, self._head)
         return graph
 
     @property

@@ -55,16 +55,12 @@ def read(tensor: TensorProto, place: Place, span: Span, name: str | None = None)
 
 
 def _source(tensor: TensorProto, name: str, t: TensorType, narrow: int, place: Place, span: Span) -> WeightSource:
-    needed = _bytes(t, narrow)
-    if tensor.data_location == TensorProto.EXTERNAL:
-        path, offset = located(tensor, needed, place.file, span)
-        return (
-            _unpacked(Mapped(path, offset, (needed,), np.dtype(np.uint8)), t, narrow) if narrow else Mapped(path, offset, t.shape, t.numpy)
-        )
-    if name in place.extents and not tensor.HasField("raw_data") and place.file is not None:
-        extent = place.extents[name]
-        _same_length(name, t, extent.length, needed, span)
-        return Mapped(place.file, extent.offset, t.shape, t.numpy)
+    needed = stored_bytes(t, narrow)
+    raw = left_in_file(tensor, name, place, needed, span)
+    if raw is not None:
+        if tensor.data_location != TensorProto.EXTERNAL:
+            _same_length(name, t, place.extents[name].length, needed, span)
+        return _unpacked(raw, t, narrow) if narrow else Mapped(raw.path, raw.offset, t.shape, t.numpy)
     if tensor.HasField("raw_data"):
         _same_length(name, t, len(tensor.raw_data), needed, span)
     else:
@@ -72,12 +68,23 @@ def _source(tensor: TensorProto, name: str, t: TensorType, narrow: int, place: P
     return Held(_array(tensor, t))
 
 
+def left_in_file(tensor: TensorProto, name: str, place: Place, needed: int, span: Span) -> Mapped | None:
+    """The bytes of a tensor whose numbers are in a file, the model's or one beside it; None where the message holds them."""
+    if tensor.data_location == TensorProto.EXTERNAL:
+        path, offset = located(tensor, needed, place.file, span)
+        return Mapped(path, offset, (needed,), np.dtype(np.uint8))
+    if name in place.extents and not tensor.HasField("raw_data") and place.file is not None:
+        return Mapped(place.file, place.extents[name].offset, (needed,), np.dtype(np.uint8))
+    return None
+
+
 def _array(tensor: TensorProto, t: TensorType) -> Array:
     found: Any = numpy_helper.to_array(tensor)
     return np.ascontiguousarray(np.asarray(found).astype(t.numpy, copy=False)).reshape(t.shape)
 
 
-def _bytes(t: TensorType, narrow: int) -> int:
+def stored_bytes(t: TensorType, narrow: int) -> int:
+    """How many bytes a tensor takes in a file, where several narrow elements share one."""
     if not narrow:
         return t.bytes
     per_byte = 2 if NARROW[narrow][2] - NARROW[narrow][1] == 15 else 4

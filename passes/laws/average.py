@@ -37,12 +37,20 @@ def largest_window(pool: Pooling, data: TensorType) -> int:
 
 
 def with_averages(known: Interval, pool: Pooling, data: TensorType, precision: Precision) -> Interval:
-    """The data and their averages: these are rounded, on the data's side of 0, and what counts padding comes nearer to 0."""
+    """The data and their averages: these are rounded, on the data's side of 0, and what counts padding comes nearer to 0.
+
+    Of numbers of one sign each enters with a relative error, and so the least average is near the least number.
+    """
     steps = largest_window(pool, data) + 2
-    slack = 2 * steps * (precision.unit * known.magnitude + precision.tiny)
     lo, hi = (known.lo, known.hi) if counts_what_it_sums(pool, data) else (min(known.lo, 0.0), max(known.hi, 0.0))
     least, most = 0.0 if lo >= 0 else precision.min, 0.0 if hi <= 0 else precision.max
-    return Interval(max(precision.round(lo - slack), least), min(precision.round(hi + slack), most), minus_zero=True)
+    below, above = (2 * steps * (precision.unit * size + precision.tiny) for size in _sizes(lo, hi))
+    return Interval(max(precision.round(lo - below), least), min(precision.round(hi + above), most), minus_zero=True)
+
+
+def _sizes(lo: float, hi: float) -> tuple[float, float]:
+    """What the error of an average near either end is relative to."""
+    return (abs(lo), abs(hi)) if lo >= 0 or hi <= 0 else (max(-lo, hi), max(-lo, hi))
 
 
 def linear_record(known: Interval, bound: float) -> ChannelFacts:

@@ -110,7 +110,7 @@ def no_wrapping(question: Question) -> Refusal | None:
     site = question.site
     if site.data.is_float and all(layer.type.is_float for layer in site.region.layers):
         return None
-    wraps = site.wraps()
+    wraps = site.wraps
     if wraps is None:
         return None
     layer, primitive, dtype = wraps

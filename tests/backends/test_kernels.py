@@ -84,9 +84,26 @@ def test_tanh() -> None:
 
 
 def test_tanh_computes_its_argument_once() -> None:
-    """log1p is a call of a C function, and a compiler would make five of them."""
-    kernel = pointwise((8,), [Stage(lambda x: vector_math.tanh(INTRINSICS["log1p"](x)))])
-    assert str(kernel).count("log1pf") == 1
+    """expm1 is a call of a C function, and a compiler would make five of them."""
+    kernel = pointwise((8,), [Stage(lambda x: vector_math.tanh(INTRINSICS["expm1"](x)))])
+    assert str(kernel).count("expm1f") == 1
+
+
+def test_log1p_never_decreases_and_is_accurate() -> None:
+    above = np.linspace(0, 0x7F7FFFFF, 400_000).astype(np.uint32)
+    below = np.linspace(0x80000000, 0xBF7FFFFF, 400_000).astype(np.uint32)[::-1]
+    seams = np.concatenate([np.float32(c).view(np.int32) + np.arange(-500, 500) for c in (2**-0.5 - 1, 2**0.5 - 1, 1, 2.0**24, 2.0**25)])
+    bits = np.concatenate([below, above, seams.astype(np.int64).astype(np.uint32)])
+    x = np.sort(bits.view(np.float32))
+    y = run(pointwise(x.shape, [Stage(vector_math.log1p)]), [x], x.shape)
+    assert (y[1:] >= y[:-1]).all()
+    exact = np.log1p(x.astype(np.float64))
+    ulp = np.spacing(np.abs(exact).astype(np.float32)).astype(np.float64)
+    assert (np.abs(y - exact) / ulp).max() < 0.9
+    ends = np.asarray([-1, -2, np.inf, np.nan, 0.0, -0.0], np.float32)
+    found = run(pointwise(ends.shape, [Stage(vector_math.log1p)]), [ends], ends.shape)
+    np.testing.assert_array_equal(found, np.asarray([-np.inf, np.nan, np.inf, np.nan, 0, 0], np.float32))
+    assert np.signbit(found).tolist()[-2:] == [False, True]
 
 
 def test_values_used_twice() -> None:

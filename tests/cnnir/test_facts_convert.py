@@ -46,7 +46,7 @@ def test_what_keeps_order(op: Elementwise, dtype: str, range: tuple[float, float
 
 @pytest.mark.parametrize(("op", "dtype", "range"), [
     (Cast("i8"), "f32", None), (Cast("i8"), "f32", (-129.0, 0.0)), (Cast("i8"), "f32", (0.0, 128.0)), (Cast("u8"), "f32", (-1.0, 0.0)),
-    (Cast("i32"), "i64", None), (Cast("i64"), "u64", None), (Cast("u64"), "i64", None), (Cast("bool"), "f32", None), (Cast("bool"), "u8", None),
+    (Cast("i32"), "i64", None), (Cast("i64"), "u64", None), (Cast("u64"), "i64", None), (Cast("bool"), "f32", None), (Cast("bool"), "i8", None),
     (Cast("f8e4m3"), "f32", None), (Cast("i64"), "f64", (0.0, 2.0**63)), (Neg(), "i8", None), (Neg(), "u8", None), (Abs(), "i8", None),
     (Add(1.0), "i64", None), (Add(1.0), "u64", None), (Add(8.0), "i8", (-128, 120)), (Mul(2.0), "i8", (-65, 63)),
 ])  # fmt: skip

@@ -1,10 +1,10 @@
 """Math functions for stages: name -> builder of the TIR expression.
 
 Each gives the same bits in vector lanes and in scalar code. Three ways to get there:
-- exp and tanh are our own arithmetic (`vector_math`), a whole vector at once;
+- exp, tanh and log1p are our own arithmetic (`vector_math`), a whole vector at once;
 - an LLVM intrinsic on a whole vector. sqrt, abs and the roundings are exact machine instructions; log, sin, cos, atan
   and the rest have none, so LLVM calls the C library's float function lane by lane, the sums staying in registers;
-- log1p, expm1 and erf have no intrinsic: a call of the C function, around which TVM makes the loop scalar.
+- expm1 and erf have no intrinsic: a call of the C function, around which TVM makes the loop scalar.
 
 Not TVM's own operators: `tirx.tanh` becomes a rational approximation (1.3 % off at 1e-6), `tirx.round` is half to even
 under LLVM only, and others depend on the target.
@@ -46,7 +46,7 @@ INTRINSICS: dict[str, Builder] = {
     "cosh": llvm("cosh"),
     "tanh": vector_math.tanh,
     "libm_tanh": llvm("tanh"),
-    "log1p": libm("log1pf"),
+    "log1p": vector_math.log1p,
     "expm1": libm("expm1f"),
     "erf": libm("erff"),
     "asinh": libm("asinhf"),

@@ -50,7 +50,7 @@ def batch_norm(
     if running_mean is not None and running_var is not None:
         return _running(build, input, weight, bias, running_mean, running_var, eps)
     rank = len(build.shape(input))
-    found = centred(build.add, input, (0, *range(2, rank)), eps)
+    found = centred(build.add, input, build.type(input), (0, *range(2, rank)), eps)
     if weight is not None:
         found = build.add(Scale(), found, factor=optional(weight, "the scale of a batch norm"))
     return found if bias is None else build.add(Bias(), found, bias=optional(bias, "the shift of a batch norm"))

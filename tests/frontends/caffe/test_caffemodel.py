@@ -9,6 +9,7 @@ import pytest
 
 from cnnir.diagnostics import CnnirError
 from cnnir.frontends.caffe.model.file import open_model
+from cnnir.ir.weights import Held
 
 from . import caffemodels as made
 from .caffemodels import Array
@@ -44,9 +45,15 @@ def test_every_form_gives_the_same_weights(content: bytes, tmp_path: Path) -> No
     assert np.array_equal(weight, WEIGHT) and np.array_equal(bias, BIAS) and weight.dtype == bias.dtype == np.float32
 
 
-def test_numbers_stay_in_the_file(tmp_path: Path) -> None:
-    weight, _ = opened(tmp_path, made.layer("c", [made.blob(WEIGHT), made.blob(BIAS)]))
-    assert not weight.flags.owndata and not weight.flags.writeable
+@pytest.mark.parametrize("place", range(4))
+def test_numbers_stay_in_the_file_until_they_are_asked_for(place: int, tmp_path: Path) -> None:
+    content = made.field(1, b"x" * place) + made.layer("c", [made.blob(WEIGHT), made.blob(BIAS)])
+    (tmp_path / "net.caffemodel").write_bytes(content)
+    graph = load(CONV, tmp_path)
+    assert not graph.weights.drawn
+    weight, source = graph.weights["c.weight"], graph.weights.source("c.weight")
+    assert weight.flags.aligned and np.array_equal(weight, WEIGHT)
+    assert isinstance(source, Held) == (content.index(WEIGHT.tobytes()) % 4 == 0)
 
 
 def test_a_network_with_its_weights_answers_with_them(tmp_path: Path) -> None:
