@@ -33,8 +33,7 @@ def lift(around: Surroundings, site: PoolSite, pool: Pooling, law: str | None) -
 def sinkable(around: Surroundings, pool: Layer) -> list[Region]:
     """Regions that read the pool alone and would be well typed in front of it, from the largest to the smallest.
 
-    A layer may not want as many elements (scales along a pooled axis, a weight for each), and a pool not what a region makes
-    (truth values).
+    A layer may not want as many elements (scales along a pooled axis), and a pool not what a region makes (truth values).
     """
     regions = regions_down_from(around.graph, Value(pool.name), around.order)
     return [region for region in regions if _well_typed(around.graph, pool, region)]
@@ -45,10 +44,7 @@ def _well_typed(graph: Graph, pool: Layer, region: Region) -> bool:
     known = {region.data: graph.type(data)}
     try:
         for layer in region.layers:
-            types, keys = [known[v] for v in graph.data(layer.name)], dict(layer.weights)
-            (known[Value(layer.name)],) = layer.op.infer(types)
-            if any(p.shape != graph.weights.shape(keys[role]) for role, p in layer.op.parameters(types).items()):
-                return False
+            (known[Value(layer.name)],) = layer.op.infer([known[v] for v in graph.data(layer.name)])
         pool.op.infer([known[region.result]])
     except OpError:
         return False

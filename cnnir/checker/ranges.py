@@ -90,7 +90,8 @@ class Ranges:
         kind = kind_of(op)
         if kind == "other":
             return None
-        start, _ = _rounded((start_of(op), start_of(op)), layer.type)
+        begin = start_of(op)
+        start, _ = _rounded((begin, begin), layer.type)
         if kind != "avg":
             (source,) = self._graph.data(layer.name)
             shown = np.isfinite(start) or empty_window(op, self._graph.type(source)) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from cnnir.types import TensorType
+from cnnir.types import DType, TensorType
 
 from .base import Emit, Value
 from .convert import Cast
@@ -18,5 +18,5 @@ def widened(emit: Emit, value: Value, t: TensorType, to: Literal["f32", "f64"] =
     """A value of type `t` in f32, or f64, where it is of half floats, and what rounds a result back to the dtype it had."""
     if t.dtype not in NARROW:
         return value, lambda found: found
-    own = Cast(t.dtype)  # pyright: ignore[reportArgumentType] - a DType
-    return emit(Cast(to), value), lambda found: emit(own, found)
+    narrow: DType = "f16" if t.dtype == "f16" else "bf16"
+    return emit(Cast(to), value), lambda found: emit(Cast(narrow), found)

@@ -83,11 +83,12 @@ def fixed_coefficients(question: Question) -> Refusal | None:
                 return Refusal("fixed coefficients", reason, layer.name)
             if len(shape) > 1 and shape[0] > 1 and len(shape) == site.data.rank:
                 return Refusal("fixed coefficients", f"the {role} of `{layer.name}` varies over axis 0", layer.name)
-        needed = layer.op.parameters([site.graph.type(v).with_shape(behind) for v in site.graph.data(layer.name)])
-        for role, shape in shapes.items():  # of a map of one element, a number for each element does not vary yet
-            if needed[role].shape != shape:
-                reason = f"the {role} of `{layer.name}` has shape {list(shape)}, and behind the pool it needs {list(needed[role].shape)}"
-                return Refusal("fixed coefficients", reason, layer.name)
+        types = [site.graph.type(v) for v in site.graph.data(layer.name)]
+        for where, there in (("in front of", types), ("behind", [t.with_shape(behind) for t in types])):
+            for role, needed in layer.op.parameters(there).items():  # for each element: of a map of one element that does not vary yet
+                if needed.shape != shapes[role]:
+                    reason = f"the {role} of `{layer.name}` has shape {list(shapes[role])}, {where} the pool it needs {list(needed.shape)}"
+                    return Refusal("fixed coefficients", reason, layer.name)
     return None
 
 

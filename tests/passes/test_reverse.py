@@ -173,3 +173,11 @@ def test_convolutions_go_in_front_where_that_is_cheaper(inputs: int, outputs: in
     lo, hi = -1.0, 1.0
     compare(graph, done, adversarial((1, inputs, 6, 6), Interval(lo, hi, minus_zero=True), formula_of(()), seed))
     assert not moved or isinstance(done.graph["avgpool1"].op, AvgPool)
+
+
+def test_a_weight_for_each_element_of_a_smaller_map_stays_there() -> None:
+    """In front of the pool the map is larger, and the bias would need a number for each of its elements."""
+    graph = cnnir.parse("network n(x: f32[2, 6, 4, 4]) { x -> global_maxpool -> bias(per=element) }")
+    done = place(graph, "auto", price=InFront())
+    (decision,) = done.decisions
+    assert decision.condition == "fixed coefficients" and done.graph == graph
