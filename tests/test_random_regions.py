@@ -217,6 +217,16 @@ def test_averages_may_lie_a_little_beyond_the_data() -> None:
         assert dense(graph).is_movable("avg") == movable
 
 
+def test_unsigned_channels_that_fall_and_rise() -> None:
+    """There is no -1 in u8 to say so."""
+    graph = network(Random(1005933), "u8")
+    assert keeps_its_word(graph, 1005933)["moved under exact"] == 1
+    done = cnnir.optimize(graph, place="always")
+    assert [d.law for d in moved(done.decisions)] == ["channel"]
+    report = check(graph, done.graph, done.decisions).report
+    assert [c.verdict for d in report.decisions for c in d.checks if c.what == "mask"] == ["confirmed"]
+
+
 def test_hundreds_of_random_regions_keep_the_laws() -> None:
     counts = run(SAMPLE, 0)
     assert counts["witnesses"] > 10

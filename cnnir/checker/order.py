@@ -66,10 +66,10 @@ def float_class(place: Place) -> Check:
 
 
 def _mask(place: Place, mask: str) -> Check:
-    values = np.asarray(place.graph.weights[mask]).astype(np.float64)
-    channels = place.graph.type(place.data).channels
-    if values.shape != (channels,) or not bool((np.abs(values) == 1).all()):
-        return refuted("mask", f"`{mask}` is not 1 or -1 for each of {channels} channels")
+    values = np.asarray(place.graph.weights[mask])
+    channels, other = place.graph.type(place.data).channels, 0 if values.dtype.kind == "u" else -1
+    if values.shape != (channels,) or not bool(np.isin(values.astype(np.float64), (1, other)).all()):
+        return refuted("mask", f"`{mask}` is not 1 or {other} for each of {channels} channels")
     return confirmed("mask")
 
 

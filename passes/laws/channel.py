@@ -64,9 +64,9 @@ network channel(x: f32[1, 3, 32, 32]) {
 
 
 def rising(site: PoolSite) -> Array:
-    """Of each channel 1 where f is non-decreasing, -1 where it is not (and so non-increasing)."""
+    """Of each channel 1 where f is non-decreasing, -1 where it is not (and so non-increasing); 0 there if there are no negative numbers."""
     mask = np.ones(site.data.shape[1], site.data.numpy)
     for part in site.prove(lambda fact: fact.direction.is_up or fact.direction.is_down):
         if not part.fact.direction.is_up:
-            mask[part.channels] = -1
+            mask[part.channels] = 0 if mask.dtype.kind == "u" else -1
     return mask
