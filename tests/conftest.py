@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+NEEDS_TORCH = ["backends/torch_export/test_training.py", "frontends/torch/test_modules.py", "frontends/torch/test_operations.py"]
+"""`make test-torch` installs PyTorch and runs these; elsewhere it is too large to ask for."""
+collect_ignore = [] if find_spec("torch") else NEEDS_TORCH
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ from .work import pooled, region_steps
 def is_affine(question: Question) -> Refusal | None:
     """f is a x + b as a real function, with finite a and b, in every channel."""
     site = question.site
-    found = region_as_linear(site)
+    found = region_as_linear(site, ranged=question.terms.exactness == "ulp")
     if found is None:
         words = " -> ".join(site.region.names)
         reason = f"`{site.op.name}` averages, and `{words}` is not affine: the mean of f(x) is not f of the mean"
@@ -84,13 +84,16 @@ def may_round(question: Question) -> Refusal | None:
     return Refusal("exact enough", reason, site.pool.name)
 
 
-def region_as_linear(site: PoolSite) -> Linear | None:
-    """The region as a x + b, channel by channel: for every number, or else for those of the data, and their averages."""
+def region_as_linear(site: PoolSite, ranged: bool = True) -> Linear | None:
+    """The region as a x + b, channel by channel: for every number, or else, if `ranged`, for those of the data, and their averages.
+
+    Ranges are computed from weights, which nobody wants drawn for a law that may not round.
+    """
     one_dtype = {layer.type.dtype for layer in site.region.layers} <= {site.data.dtype, "bool"}
     if not one_dtype:
         return None  # an average is rounded to the type of what it reads
     found = linear(site.expression, site.coefficients, site.precision)
-    if found is not None or not site.data.is_float or site.op.reduce != "avg":
+    if found is not None or not ranged or not site.data.is_float or site.op.reduce != "avg":
         return found
     reached = with_averages(site.known, site.op, site.data, site.precision)
     return linear(site.resolved(reached), site.coefficients, site.precision)

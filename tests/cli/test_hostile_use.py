@@ -34,7 +34,6 @@ def test_what_contradicts_itself_is_wrong_use(model: Path, tmp_path: Path, capsy
         ("run", model, "--random", "-1"),
         ("compile", model, "--emit", "tir", "--json"),
         ("compile", model, "-o", "-"),
-        ("opt", model, "-o", tmp_path / "x.onnx"),
         ("opt", model, "-o", tmp_path / "x"),
         ("check", "a" * 300),
         ("check", "a" * 300 + ".cnn"),
