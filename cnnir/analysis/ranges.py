@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import numpy as np
+
 from cnnir.facts.interval import Interval, unknown
 from cnnir.facts.precision import Whole, precision
 from cnnir.ir.graph import Graph, Value
@@ -56,6 +58,7 @@ class Ranges:
             return unknown(of)
         types = [self.graph.type(v) for v in operands]
         known = [self._known[v] for v in operands]
-        found = layer.op.slot_range(value.slot, known, types, lambda: self.graph.parameters(layer.name), of)
+        with np.errstate(all="ignore"):  # a bound beyond every number of the type is infinite, and that is what it means
+            found = layer.op.slot_range(value.slot, known, types, lambda: self.graph.parameters(layer.name), of)
         fits = not isinstance(of, Whole) or of.holds(found.lo, found.hi)
         return found if fits else unknown(of)
