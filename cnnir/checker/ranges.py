@@ -109,8 +109,8 @@ class Ranges:
             ends = np.stack([rows * lo, rows * hi])
             low, high = ends.min(axis=0).sum(axis=1) + bias, ends.max(axis=0).sum(axis=1) + bias
             size = np.abs(ends).max(axis=0).sum(axis=1) + np.abs(bias)
-        slack = size * rows.shape[1] * SPREAD * format_of(layer.type.dtype).unit
-        found = float((low - slack).min()), float((high + slack).max())
+            slack = size * rows.shape[1] * SPREAD * format_of(layer.type.dtype).unit
+            found = float((low - slack).min()), float((high + slack).max())
         return found if np.isfinite(size).all() else None
 
     def _computed(self, layer: Layer, op: Elementwise, inputs: list[Ends]) -> Ends | None:

@@ -265,5 +265,7 @@ def _converted(primitive: Primitive, a: Span) -> Span:
         return Span(np.full(a.lo.shape, -np.inf), np.full(a.lo.shape, np.inf), ~sure & False, ~sure & False, ~sure, ~sure)
     with np.errstate(all="ignore"):
         lo, hi = (end.astype(kind).astype(np.float64) for end in (a.lo, a.hi))
+    lost = np.isnan(lo) | np.isnan(hi)  # types of 8 bits may have no infinity: beyond their largest number is NaN
+    lo, hi = np.where(lost, -np.inf, lo), np.where(lost, np.inf, hi)
     zero = (lo <= 0) & (hi >= 0) & (a.minus_zero | (a.lo < 0))
-    return Span(lo, hi, a.up, a.down, a.nan, zero)
+    return Span(lo, hi, a.up & ~lost, a.down & ~lost, a.nan | lost, zero)

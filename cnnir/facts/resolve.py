@@ -1,11 +1,13 @@
 """Formulas on a range of x, without what the range settles: relu of what is never negative is x, min(f, f) is f.
 
-What is left gives the same numbers as float code, up to the sign of zero; calculus and linear algebra see further in it.
+What is left gives the same numbers as float code, up to the sign of zero, which is left alone where a division could tell;
+calculus and linear algebra see further in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from cnnir.scalar.expr import Apply, Const, Expr, Var, fold
 from cnnir.scalar.primitives import Primitive
@@ -23,18 +25,31 @@ At = Callable[[Expr, float], Fact]
 def resolved(expr: Expr, facts: Facts, at: At) -> Expr:
     """`expr` with every choice that is settled replaced by what is chosen, and what is one number by that number.
 
-    `facts` gives those of a part of it on the range of x, `at` those at one number.
+    `facts` gives those of a part of it on the range of x, `at` those at one number. What may be a zero that its reader
+    tells from the other zero stays as written: x max(x, 0) is x^2 for x >= 0, and yet -0 for x = -0, where 1 over it is -inf.
     """
 
-    def node(primitive: Primitive, args: Sequence[Expr]) -> Expr:
-        made = Apply(primitive, tuple(args))
-        chosen = _chosen(primitive.name, args, facts) or _touching(primitive.name, args, facts, at)
-        if chosen is not None:
-            return chosen
-        known = facts(made).range
-        return Const(known.lo) if known.is_point and not known.has_infinity else made
+    def node(primitive: Primitive, parts: Sequence[_Part]) -> _Part:
+        written = Apply(primitive, tuple(part.written for part in parts))
+        telling = [i in primitive.separates_zeros and facts(part.written).range.has_zero for i, part in enumerate(parts)]
+        args = [part.written if tells else part.resolved for part, tells in zip(parts, telling, strict=True)]
+        return _Part(written, _settled(primitive, args, facts, at))
 
-    return fold(expr, lambda leaf: leaf, node)
+    return fold(expr, lambda leaf: _Part(leaf, leaf), node).resolved
+
+
+class _Part(NamedTuple):
+    written: Expr
+    resolved: Expr
+
+
+def _settled(primitive: Primitive, args: Sequence[Expr], facts: Facts, at: At) -> Expr:
+    chosen = _chosen(primitive.name, args, facts) or _touching(primitive.name, args, facts, at)
+    if chosen is not None:
+        return chosen
+    made = Apply(primitive, tuple(args))
+    known = facts(made).range
+    return Const(known.lo) if known.is_point and not known.has_infinity else made
 
 
 def _chosen(name: str, args: Sequence[Expr], facts: Facts) -> Expr | None:

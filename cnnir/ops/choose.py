@@ -23,7 +23,8 @@ class Choose(Elementwise):
     floating: ClassVar[bool] = False
 
     def parameters(self, inputs: Sequence[TensorType]) -> Mapping[str, Parameter]:
-        return {"mask": Parameter((inputs[0].channels,), inputs[0].dtype, "around_zero", learned=False)}
+        both = self.broadcast(inputs)
+        return {"mask": Parameter((both.channels,), both.dtype, "around_zero", learned=False)}
 
     def formula(self) -> Expr:
         return apply("select", Param("mask"), 0, Var(0), Var(1))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import cnnir
+from cnnir.feeds import random_feeds
 
 SIZES = {1: (11,), 2: (9, 7), 3: (6, 5, 7)}
 LAYERS = [
@@ -58,3 +59,14 @@ def test_uneven_windows_against_a_loop(rank: int, text: str, reduce: Any) -> Non
         spans = [slice(o * n // m, -(-(o + 1) * n // m)) for o, n, m in zip(at, SIZES[rank], found.shape[2:], strict=True)]
         window = x[(slice(None), slice(None), *spans)].reshape(1, 2, -1)
         np.testing.assert_allclose(found[(slice(None), slice(None), *at)], reduce(window, axis=2), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("a", ["f32[1]", "f32[7, 1]", "f32[1, 1, 7, 3]", "f32[1, 6, 7, 3]"])
+def test_a_mask_is_of_the_channels_of_both_operands(a: str) -> None:
+    graph = cnnir.parse(f"network n(a: {a}, b: f32[1, 6, 7, 3]) {{ y = choose(a, b); z = choose(b, a); return y, z }}")
+    feed = random_feeds(graph.inputs, graph.ranges, seed=3)
+    wanted, found = cnnir.evaluate(graph, feed), cnnir.compile(graph, threads=1)(feed)
+    for name, (first, other) in {"y": ("a", "b"), "z": ("b", "a")}.items():
+        mask = graph.parameters(graph.results[name].layer)["mask"].reshape(6, 1, 1)
+        np.testing.assert_array_equal(wanted[name], np.where(mask > 0, feed[first], feed[other]))
+        np.testing.assert_array_equal(found[name], wanted[name])

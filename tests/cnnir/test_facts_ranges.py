@@ -127,3 +127,26 @@ def test_a_start_that_rounds_to_minus_zero_is_one() -> None:
     (value,) = graph.results.values()
     (found,) = cnnir.evaluate(graph, {"x": np.ones((1, 1, 2, 2), np.float32)}).values()
     assert ((found == 0) & np.signbit(found)).any() and Ranges(graph)[value].minus_zero
+
+
+@pytest.mark.parametrize("dtype", ["f8e4m3", "f8e5m2"])
+def test_ranges_of_a_type_that_has_no_infinity(dtype: str) -> None:
+    """Ends beyond its largest number may be NaN there: the checker knows nothing of what lies between."""
+    graph = cnnir.parse(f"network n(x: f32[1, 4] in [-1e30, 1e30]) {{ y = x -> cast({dtype}) -> cast(f16); return y }}")
+    data = np.array([[-3.0, 0.0, 1.5, 5.0]], np.float32)
+    found = cnnir.evaluate(graph, {"x": data})["y"].astype(np.float64)
+    value = graph.results["y"]
+    lo, hi = Checked(graph)[value]
+    assert lo <= found.min() and found.max() <= hi
+    assert Ranges(graph)[value].lo <= found.min() and found.max() <= Ranges(graph)[value].hi
+
+
+def test_ranges_beyond_every_number() -> None:
+    """What overflows in their arithmetic is infinite, and no warning."""
+    graph = cnnir.parse(
+        "network n(x: f64[1, 3, 4, 4] in [-1, 8.9e307]) { y = x -> conv_transpose(2, 2); z = x -> conv(2, 3); return y, z }"
+    )
+    for value in graph.results.values():
+        known, (lo, hi) = Ranges(graph)[value], Checked(graph)[value]
+        assert known.hi > 8.9e307
+        assert hi >= 8.9e307 and lo < 0

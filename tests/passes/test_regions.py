@@ -154,6 +154,20 @@ def test_random_regions_answer_the_same(graph: Graph, seed: int) -> None:
     compare(graph, done, adversarial(SHAPE, Interval(*known, minus_zero=True), X, seed))
 
 
+def test_what_is_settled_up_to_the_sign_of_zero_is_left_under_a_division() -> None:
+    """x max(x, 0) is x^2 for x >= 0, and never -0 then; of x = -0 it is -0, and 1 over it -inf."""
+    graph, x = started((0.0, 4.0))
+    product = graph.add(arithmetic.Mul(), [x, graph.add(piecewise.Relu(), [x])])
+    graph.results["y"] = graph.add(TWO, [graph.add(smooth.Reciprocal(), [product])])
+    done = place(graph, "always")
+    assert all(d.verdict != "moved" or "reciprocal" not in d.site.region for d in done.decisions)
+    compare(graph, done, adversarial(SHAPE, Interval(0.0, 4.0, minus_zero=True), X, 0))
+    above, x = started((0.5, 4.0))
+    product = above.add(arithmetic.Mul(), [x, above.add(piecewise.Relu(), [x])])
+    above.results["y"] = above.add(TWO, [above.add(smooth.Reciprocal(), [product])])
+    assert place(above, "always").decisions[0].law == "down", "there is no zero"
+
+
 def test_a_region_is_one_formula() -> None:
     graph = hard_swish(None)
     order = {layer.name: (place,) for place, layer in enumerate(graph.layers())}
