@@ -14,15 +14,17 @@ from cnnir.ir.graph import Graph, Value
 from cnnir.ops.base import Op
 from cnnir.ops.elementwise import Elementwise, align
 from cnnir.ops.pooling import Pooling
+from cnnir.scalar.expr import Apply, Expr, nodes
 
 from . import plain_reductions, plain_shapes  # noqa: F401 - they register their rules
 from .context import Context, step_keys
 from .cuda_build import THREAD_PER_OUTPUT
 from .kernels.function import OPAQUE
 from .kernels.strict import strict
+from .parts import parts
 from .plain import compute, tables
 from .plan import Buffer
-from .regions import Region, Step, anchor_step
+from .regions import MOST_READS, Region, Step, anchor_step
 from .scalar import build
 
 if TYPE_CHECKING:
@@ -111,13 +113,25 @@ def _elementwise(value: te.Tensor, step: Step, given: Iterator[te.Tensor], shape
     extras = [next(given) for _ in step.extras]
     coefficients = [next(given) for _ in step.coefficients]
 
-    def at(*place: PrimExpr) -> PrimExpr:
-        def read(tensor: te.Tensor) -> PrimExpr:
-            own = place[len(place) - len(tensor.shape) :]
-            return tensor(*(0 if int(n) == 1 else p for p, n in zip(own, tensor.shape, strict=True)))
+    def stage(expr: Expr, values: Sequence[te.Tensor]) -> te.Tensor:
+        def at(*place: PrimExpr) -> PrimExpr:
+            def read(tensor: te.Tensor) -> PrimExpr:
+                own = place[len(place) - len(tensor.shape) :]
+                return tensor(*(0 if int(n) == 1 else p for p, n in zip(own, tensor.shape, strict=True)))
 
-        named = {str(i): read(c) for i, c in enumerate(coefficients)}
-        result = build(step.expr, [read(value), *map(read, extras)], named, kind)
-        return strict(result) if kind == "llvm" else result  # CUDA source is compiled without contraction
+            named = {str(i): read(c) for i, c in enumerate(coefficients)}
+            result = build(expr, [*map(read, values)], named, kind)
+            return strict(result) if kind == "llvm" else result  # CUDA source is compiled without contraction
 
-    return te.compute(shape, at, name="step")
+        return te.compute(shape, at, name="step")
+
+    values = [value, *extras]
+    for part in _parts(step.expr, values, kind):
+        values.append(stage(part, values))
+    return values[-1]
+
+
+def _parts(expr: Expr, values: Sequence[te.Tensor], kind: str) -> list[Expr]:
+    """bfloat16 stays whole: a formula too large to round at each step rounds once, at its end."""
+    brief = any(str(v.dtype) == "bfloat16" for v in values) or any(isinstance(n, Apply) and n.primitive.to == "bf16" for n in nodes(expr))
+    return [expr] if brief or kind != "llvm" else parts(expr, len(values), MOST_READS)

@@ -12,11 +12,11 @@ from . import blocked_regions
 from .context import Context
 from .kernels.blocked import blocked_shape
 from .kernels.layout import pack_kernel, unpack_kernel
+from .parts import reads
 from .plain import has_rule
 from .plain_regions import plan_plain
 from .plan import Buffer, Convert, Layout, Plan, Values
 from .regions import Fusion, Kernels, partition
-from .scalar import reads
 
 
 def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion = "full") -> Plan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from cnnir.scalar.typed import fold_typed
 from cnnir.types import dtype_name, numpy_dtype
 
 from .kernels.intrinsics import INTRINSICS
-from .kernels.strict import occurrences, rounded
+from .kernels.strict import rounded
 from .kernels.wrapping import wrapping
 
 Builder = Callable[..., PrimExpr]
@@ -262,25 +261,3 @@ def _whole(value: PrimExpr, target: str) -> PrimExpr:
     inside = tirx.Select(tirx.isnan(wide), tirx.const(0, target), tirx.Cast(target, wide))
     kept = tirx.Select(wide >= beyond, tirx.const(limits.max, target), inside)
     return tirx.Select(wide <= least, tirx.const(limits.min, target), kept)
-
-
-def reads(expr: Expr) -> int:
-    """How often a float32 kernel reads its first variable once every Let is written out.
-
-    TVM's analyzer writes them out, to no purpose, for each value that the code generator binds: its time is the product of
-    this number over the stages of a kernel.
-    """
-
-    def leaf(expression: Expr) -> int:
-        return int(expression == Var(0))
-
-    def node(primitive: Primitive, args: Sequence[int]) -> int:
-        return sum(args) * (_reads(primitive.name) if primitive.arity == 1 and not primitive.to else 1)
-
-    return fold(expr, leaf, node)
-
-
-@functools.cache
-def _reads(name: str) -> int:
-    x = tirx.Var("x", "float32")
-    return occurrences(builders("llvm", "float32")[name](x), {x: 1})
