@@ -14,10 +14,10 @@ from cnnir.ir.weights import Computed, Held, Seeded
 from cnnir.ops.base import Array, Op, Parameter
 from cnnir.types import TensorType, numpy_dtype
 
+from ..problems import refuse
 from .model.blobs import Blob, fitted
 from .net import Layer
 from .record import Record
-from .screen import refuse
 
 Coefficients = Mapping[str, Array | None]
 """Role -> numbers, or None for those that are drawn from their key."""

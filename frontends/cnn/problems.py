@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from cnnir.diagnostics import CnnirError, Diagnostic, Label, OpError, Span
 from cnnir.ir.graph import Graph, Value
 
-from .screen import refuse
+from ..problems import refuse
 
 __all__ = ["alike", "first_written", "refuse", "refused_by_op", "unsupported"]
 
