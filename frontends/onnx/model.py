@@ -12,8 +12,9 @@ from onnx import ModelProto
 
 from cnnir.diagnostics import CnnirError, Diagnostic
 
+from ..wire import Buffer
+from .extents import too_deep, without_weights
 from .tensors import Place
-from .wire import Buffer, too_deep, without_weights
 
 LIMIT = 2**31 - 1
 """Bytes of a protocol buffer at most."""
@@ -52,7 +53,7 @@ def parse(data: Buffer, path: Path | None, name: str | None = None) -> tuple[Mod
     except (DecodeError, ValueError, RecursionError):
         if too_deep(data):
             raise CnnirError(Diagnostic("C0810", f"`{shown}` nests graphs deeper than any model does")) from None
-        raise CnnirError(Diagnostic("C0801", f"`{shown}` is not an ONNX model", notes=(_looks_like(data[:512]),))) from None
+        raise CnnirError(Diagnostic("C0801", f"`{shown}` is not an ONNX model", notes=(_looks_like(bytes(data[:512])),))) from None
 
 
 def _sound(model: ModelProto, shown: str) -> ModelProto:

@@ -9,8 +9,8 @@ from onnx import AttributeProto, GraphProto, NodeProto
 
 from cnnir.diagnostics import CnnirError, Diagnostic, Span
 
+from .extents import DEEPEST
 from .problems import Problems, diagnostic, refuse
-from .wire import DEEPEST
 
 
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:

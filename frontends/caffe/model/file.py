@@ -8,14 +8,16 @@ from pathlib import Path
 
 from cnnir.diagnostics import CnnirError, Diagnostic
 
+from ...wire import BYTES, Entry, Wire, WireError
 from .blobs import Blob
-from .wire import BYTES, Entry, Wire, WireError
 
 _NET_LAYERS, _NET_LAYER = 2, 100
 """NetParameter: `layers` (V1LayerParameter) and `layer` (LayerParameter)."""
 _NAME_AND_BLOBS = {_NET_LAYER: (1, 7), _NET_LAYERS: (4, 6)}
 _V1_INNER, _V0_NAME_AND_BLOBS = 1, (1, 50)
 """V1LayerParameter.layer, in which files of 2013 have everything (V0LayerParameter)."""
+MAX_FIELDS = 500_000
+"""Fields of one file that are looked at: runs of numbers count once."""
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -52,7 +54,7 @@ def open_model(path: Path) -> Model:
         raise CnnirError(Diagnostic("C0401", f"`{path}` cannot be read: {reason}"), exit_code=2) from None
     if bytes(data[:8]) == _HDF5:
         raise _damaged(path, "it is an HDF5 file", "save the network with `snapshot_format: BINARYPROTO`")
-    wire = Wire(data)
+    wire = Wire(data, MAX_FIELDS)
     try:
         layers = _layers(wire)
     except WireError as error:
