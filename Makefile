@@ -70,7 +70,7 @@ $(relay)/.installed:
 	$(relay)/bin/python -m pip install -q --disable-pip-version-check hhb-tvm==3.2.3 tqdm tflite onnx==1.14 'protobuf<4'
 	@touch $@
 
-relay-check: $(dev) $(relay)/.installed  ## every example as Relay, moved and unmoved, typed and run by a TVM that still reads it; needs python3.10
+relay-check: $(dev) $(relay)/.installed  ## every example and ONNX zoo network as Relay, moved and unmoved, typed by a TVM that still reads it; needs python3.10
 	@CNNIR_RELAY_PYTHON=$(CURDIR)/$(relay)/bin/python $(bin)/pytest -q -s -m relay tests/backends/test_relay_text.py
 
 check: lint types layering  ## style, types, and who may know whom

@@ -10,7 +10,9 @@ from typing import Any, TypeVar, cast
 from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken
 from lark.exceptions import VisitError
 
-from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
+from cnnir.diagnostics import CnnirError, Source, Span
+
+from . import problems
 
 T = TypeVar("T")
 
@@ -26,9 +28,8 @@ _SPELLING: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def refuse(code: str, message: str, span: Span, remark: str = "", help: str | None = None, *others: Label) -> CnnirError:
-    """A diagnostic about a place of a phrase, ready to raise."""
-    return CnnirError(Diagnostic(code, message, (Label(span, remark), *others), help=help), USAGE)
+refuse = functools.partial(problems.refuse, exit_code=USAGE)
+"""A diagnostic about a place of a phrase, ready to raise."""
 
 
 @functools.cache

@@ -6,20 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import onnx
-from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, TypeProto, helper, shape_inference
+from onnx import GraphProto, NodeProto, TensorProto, TypeProto, helper, shape_inference
 
+from cnnir.ir.subgraphs import defined, subgraphs
 from cnnir.types import TensorType
 
 from .builder import ELEMENT_TYPES
-
-
-def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    """The graphs among a node's attributes."""
-    for attribute in node.attribute:
-        if attribute.type == AttributeProto.GRAPH:
-            yield attribute.g
-        elif attribute.type == AttributeProto.GRAPHS:
-            yield from attribute.graphs
 
 
 def nested_names(content: bytes) -> Iterator[str]:
@@ -27,23 +19,8 @@ def nested_names(content: bytes) -> Iterator[str]:
     pending = list(subgraphs(NodeProto.FromString(content)))
     while pending:
         graph = pending.pop()
-        yield from (i.name for i in (*graph.input, *graph.initializer))
-        for node in graph.node:
-            yield from node.output
-            pending.extend(subgraphs(node))
-
-
-def captured(node: NodeProto) -> set[str]:
-    """The values that the subgraphs of a node take from around it."""
-    found: set[str] = set()
-    pending: list[tuple[GraphProto, frozenset[str]]] = [(graph, frozenset()) for graph in subgraphs(node)]
-    while pending:
-        graph, outer = pending.pop()
-        own = outer | {i.name for i in (*graph.input, *graph.initializer)} | {o for inner in graph.node for o in inner.output}
-        found |= {name for inner in graph.node for name in inner.input if name and name not in own}
-        found |= {output.name for output in graph.output if output.name not in own}
-        pending.extend((g, frozenset(own)) for inner in graph.node for g in subgraphs(inner))
-    return found
+        yield from defined(graph)
+        pending.extend(g for node in graph.node for g in subgraphs(node))
 
 
 def renamed(content: bytes, names: Mapping[str, str]) -> NodeProto:
@@ -70,7 +47,7 @@ def _rename(node: NodeProto, names: Mapping[str, str]) -> None:
         inner, known = pending.pop()
         inner.input[:] = [known.get(name, name) for name in inner.input]
         for graph in subgraphs(inner):
-            own = {i.name for i in graph.input} | {t.name for t in graph.initializer} | {o for n in graph.node for o in n.output}
+            own = defined(graph)
             outer = {old: new for old, new in known.items() if old not in own}
             for output in graph.output:
                 output.name = outer.get(output.name, output.name)

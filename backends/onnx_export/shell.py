@@ -6,11 +6,11 @@ from onnx import ModelProto, NodeProto, ValueInfoProto, helper
 
 from cnnir.ir.graph import Graph
 from cnnir.ir.provenance import Provenance
+from cnnir.ir.subgraphs import captured
 from cnnir.types import TensorType
 
 from .builder import Builder, Constant
 from .naming import Names
-from .protos import captured
 from .store import inside
 from .tensors import Tensors
 

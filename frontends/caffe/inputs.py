@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cnnir.diagnostics import CnnirError, Span
 
+from ..problems import refuse
 from .net import Layer
-from .screen import refuse
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Sequence[int]]

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from cnnir.diagnostics import Span
 
+from ..problems import refuse
 from .phase import State, included
 from .record import Record
 from .schema.messages import DATA
 from .schema.v1 import V1_TYPES
-from .screen import refuse
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 
-from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
+from cnnir.diagnostics import CnnirError, Source, Span
+
+from ..brackets import Brackets
+from ..problems import refuse
 
 MAX_CHARACTERS = 16 * 1024 * 1024
 MAX_TOKENS = 2_000_000
@@ -20,12 +23,6 @@ _TOKEN = re.compile(
     r"""|(?P<open>[{<\[])|(?P<close>[}>\]])|(?P<string>"(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])*')|(?P<sign>[-:,;])"""
 )
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[fF]?)")
-_PARTNER = {"}": "{", ">": "<", "]": "["}
-
-
-def refuse(code: str, message: str, span: Span, remark: str = "", help: str | None = None, *others: Label) -> CnnirError:
-    """A diagnostic about one place of a prototxt, ready to raise."""
-    return CnnirError(Diagnostic(code, message, (Label(span, remark), *others), help=help))
 
 
 def screen(source: Source) -> None:
@@ -33,7 +30,7 @@ def screen(source: Source) -> None:
     text, place, tokens = source.text, 0, 0
     if len(text) > MAX_CHARACTERS:
         raise refuse("C0105", f"the text has {len(text):,} characters; a network may have {MAX_CHARACTERS:,}", Span(source, 0, 1))
-    opened: list[int] = []
+    brackets = Brackets(source, MAX_NESTING, "messages")
     while place < len(text):
         match = _TOKEN.match(text, place)
         if match is None:
@@ -45,28 +42,14 @@ def screen(source: Source) -> None:
         if tokens > MAX_TOKENS:
             raise refuse("C0105", f"the text is too large: more than {MAX_TOKENS:,} words and signs", Span(source, start, place))
         if kind == "open":
-            opened.append(start)
-            if len(opened) > MAX_NESTING:
-                raise refuse("C0105", f"messages are nested more than {MAX_NESTING} deep", Span(source, start, place))
+            brackets.open(start)
         elif kind == "close":
-            _close(source, opened, start)
+            brackets.close(start)
         elif place - start > MAX_TOKEN:
             raise refuse("C0105", f"a {kind} of {place - start:,} characters; {MAX_TOKEN:,} are allowed", Span(source, start, place))
         elif kind == "number" and not _NUMBER.fullmatch(text, start, place):
             raise refuse("C0106", f"`{text[start:place]}` is not a number", Span(source, start, place))
-    if opened:
-        raise refuse("C0104", f"`{text[opened[-1]]}` is never closed", Span(source, opened[-1], opened[-1] + 1), "opened here")
-
-
-def _close(source: Source, opened: list[int], at: int) -> None:
-    """Match a closing bracket with the last opening one."""
-    closing, span = source.text[at], Span(source, at, at + 1)
-    if not opened:
-        raise refuse("C0104", f"`{closing}` closes nothing", span)
-    start = opened.pop()
-    if source.text[start] != _PARTNER[closing]:
-        begun = Label(Span(source, start, start + 1), "opened here", primary=False)
-        raise refuse("C0104", f"`{closing}` does not close `{source.text[start]}`", span, "", None, begun)
+    brackets.finish()
 
 
 def _stray(source: Source, place: int) -> CnnirError:

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from cnnir.diagnostics import CnnirError, Label, OpError, Origin, Span
+from cnnir.diagnostics import CnnirError, OpError, Origin
 from cnnir.ir.graph import Graph, Value
 from cnnir.ir.weights import Computed, Held, Seeded
 from cnnir.ops.base import Array, Op, Parameter
 from cnnir.types import TensorType, numpy_dtype
 
+from ..problems import refuse, refused_by_op
 from .model.blobs import Blob, fitted
 from .net import Layer
 from .record import Record
-from .screen import refuse
 
 Coefficients = Mapping[str, Array | None]
 """Role -> numbers, or None for those that are drawn from their key."""
@@ -76,7 +76,7 @@ class Site:
             op.check_arity(len(inputs))
             outputs = self.graph.infer(op, [self.graph.type(value) for value in inputs])
         except OpError as error:
-            raise self._refused(error, inputs) from None
+            raise refused_by_op(error, self.layer.span, self.graph, inputs, f"layer `{self.layer.name}`: ") from None
         if any(t.elements >= 2**63 for t in outputs):
             raise refuse("C0210", "the tensor is too large: its elements do not count in 64 bits", self.layer.span, f"this is {outputs[0]}")
         keys = {
@@ -110,15 +110,6 @@ class Site:
         """A diagnostic at a field of a message, where the file gives it, or at the layer."""
         span = said.span(field) if said is not None and field is not None and field in said else self.layer.span
         return refuse(code, message, span, help=help)
-
-    def _refused(self, error: OpError, inputs: list[Value]) -> CnnirError:
-        """The refusal of an op, with dashes under the layers that made its inputs."""
-        labels: list[Label] = []
-        for value in [v for slot, v in enumerate(inputs) if error.slot in (None, slot)][:2]:
-            made: Span | None = self.graph[value.layer].origin.span
-            if made is not None and made != self.layer.span:
-                labels.append(Label(made, f"this is {self.graph.type(value)}", primary=False))
-        return refuse(error.code, f"layer `{self.layer.name}`: {error.message}", self.layer.span, error.remark, error.help, *labels)
 
 
 def _source(values: Array, dtype: np.dtype[Any]) -> Held | Computed:

@@ -11,8 +11,9 @@ from lark import Lark, Token, UnexpectedInput, UnexpectedToken
 from cnnir.diagnostics import CnnirError, Source, Span
 
 from ..lexer import TerminalLexer
+from ..problems import refuse
 from .build import callbacks
-from .screen import refuse, screen
+from .screen import screen
 from .tree import Message
 
 _SPELLING = {

@@ -10,13 +10,13 @@ from cnnir.diagnostics import CnnirError, Diagnostic, Label, OpError, Origin, wa
 from cnnir.ir.graph import Graph, Value
 from cnnir.types import TensorType
 
+from ..problems import refuse
 from .check import alike
 from .inputs import DATA, Shapes, shape_of
 from .layers import DROPPED, KINDS
 from .model.blobs import Blob
 from .model.file import Model
 from .net import Layer, Net
-from .screen import refuse
 from .site import Site
 from .wiring import Made, Wired, wire
 

@@ -11,8 +11,8 @@ from lark import Token
 
 from cnnir.diagnostics import Source, Span
 
+from ..problems import refuse
 from . import ast
-from .screen import refuse
 
 Children = list[Any]
 _ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]{1,6})\}|(.))")

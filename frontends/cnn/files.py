@@ -7,29 +7,18 @@ from typing import IO
 
 from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
 
+from .. import files
 from .screen import MAX_CHARACTERS
 
 
 def read_text(path: Path) -> str:
     """The text of a regular UTF-8 file; raises CnnirError for anything else."""
-    try:
-        if not path.exists():
-            raise CnnirError(Diagnostic("C0401", f"there is no file `{path}`"), exit_code=2)
-        if not path.is_file():
-            raise CnnirError(Diagnostic("C0401", f"`{path}` is not a file"), exit_code=2)
-        with path.open("rb") as file:
-            return read_stream(file, str(path))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise CnnirError(Diagnostic("C0401", f"`{path}` cannot be read: {reason}"), exit_code=2) from None
+    return decode(files.read_regular(path, 4 * MAX_CHARACTERS), str(path))
 
 
 def read_stream(file: IO[bytes], name: str) -> str:
     """The text of a stream, read to its end or to the size that no network has; raises CnnirError."""
-    content = file.read(4 * MAX_CHARACTERS + 1)
-    if len(content) > 4 * MAX_CHARACTERS:
-        raise CnnirError(Diagnostic("C0105", f"`{name}` is larger than any network: more than {4 * MAX_CHARACTERS:,} bytes"))
-    return decode(content, name)
+    return decode(files.read_stream(file, name, 4 * MAX_CHARACTERS), name)
 
 
 def decode(content: bytes, name: str) -> str:

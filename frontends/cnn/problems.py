@@ -1,14 +1,13 @@
-"""Diagnostics of the elaborator: op refusals put in their place, and near misses."""
+"""Diagnostics of the elaborator: near misses, names defined twice, and what every frontend says."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from cnnir.diagnostics import CnnirError, Diagnostic, Label, OpError, Span
-from cnnir.ir.graph import Graph, Value
+from cnnir.diagnostics import CnnirError, Label, Span
 
-from .screen import refuse
+from ..problems import refuse, refused_by_op
 
 __all__ = ["alike", "first_written", "refuse", "refused_by_op", "unsupported"]
 
@@ -28,14 +27,3 @@ def unsupported(what: str, span: Span) -> CnnirError:
 def first_written(span: Span) -> Label:
     """The secondary label of a name that is defined twice."""
     return Label(span, "first defined here", primary=False)
-
-
-def refused_by_op(error: OpError, span: Span, graph: Graph, inputs: Sequence[Value]) -> CnnirError:
-    """The refusal with carets under the layer, and dashes under the layers that made its inputs."""
-    at_fault = [v for slot, v in enumerate(inputs) if error.slot in (None, slot)]
-    labels: list[Label] = []
-    for value in at_fault[:2]:
-        made = graph[value.layer].origin.span
-        if made is not None and made != span:
-            labels.append(Label(made, f"this is {graph.type(value)}", primary=False))
-    return CnnirError(Diagnostic(error.code, error.message, (Label(span, error.remark), *labels), help=error.help))

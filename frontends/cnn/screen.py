@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
+from cnnir.diagnostics import CnnirError, Source, Span
+
+from ..brackets import Brackets
+from ..problems import refuse
 
 MAX_CHARACTERS = 64 * 1024 * 1024
 MAX_LAYERS = 200_000
@@ -24,12 +27,6 @@ _TOKEN = re.compile(
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _ARROWS = ">\u2192\u21d2\u27f6"
 """Characters that look or end like an arrow."""
-_PARTNER = {")": "(", "]": "[", "}": "{"}
-
-
-def refuse(code: str, message: str, span: Span, remark: str = "", help: str | None = None, *others: Label) -> CnnirError:
-    """A diagnostic about one place, ready to raise."""
-    return CnnirError(Diagnostic(code, message, (Label(span, remark), *others), help=help))
 
 
 def describe(character: str) -> str:
@@ -53,7 +50,7 @@ def screen(source: Source) -> None:
 
 def _scan(source: Source) -> None:
     text, place, tokens, layers = source.text, 0, 0, 0
-    opened: list[int] = []
+    brackets = Brackets(source, MAX_NESTING)
     before = last = ""
     while place < len(text):
         match = _TOKEN.match(text, place)
@@ -63,7 +60,7 @@ def _scan(source: Source) -> None:
         if kind == "blank":
             continue
         tokens += 1
-        called = kind == "open" and last == "name" and before != "arrow" and bool(opened) and text[opened[0]] == "{"
+        called = kind == "open" and last == "name" and before != "arrow" and brackets.outermost == "{"
         layers += kind == "arrow" or (called and text[start] == "(")  # of `-> conv(` the arrow counts
         before, last = last, kind or ""
         if layers > MAX_LAYERS or tokens > MAX_TOKENS:
@@ -75,24 +72,10 @@ def _scan(source: Source) -> None:
         if kind == "number" and place - start > MAX_DIGITS:
             raise refuse("C0106", f"a number of {place - start:,} digits; {MAX_DIGITS} are allowed", Span(source, start, place))
         if kind == "open":
-            opened.append(start)
-            if len(opened) > MAX_NESTING:
-                raise refuse("C0105", f"brackets are nested more than {MAX_NESTING:,} deep", Span(source, start, place))
+            brackets.open(start)
         elif kind == "close":
-            _close(source, opened, start)
-    if opened:
-        raise refuse("C0104", f"`{text[opened[-1]]}` is never closed", Span(source, opened[-1], opened[-1] + 1), "opened here")
-
-
-def _close(source: Source, opened: list[int], at: int) -> None:
-    """Match a closing bracket with the last opening one."""
-    closing, span = source.text[at], Span(source, at, at + 1)
-    if not opened:
-        raise refuse("C0104", f"`{closing}` closes nothing", span)
-    start = opened.pop()
-    if source.text[start] != _PARTNER[closing]:
-        begun = Label(Span(source, start, start + 1), "opened here", primary=False)
-        raise refuse("C0104", f"`{closing}` does not close `{source.text[start]}`", span, "", None, begun)
+            brackets.close(start)
+    brackets.finish()
 
 
 def _stray(source: Source, place: int) -> CnnirError:

@@ -11,6 +11,7 @@ from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProt
 
 from cnnir.diagnostics import CnnirError, OpError, Origin, Span
 from cnnir.ir.graph import Graph, Value
+from cnnir.ir.subgraphs import captured
 from cnnir.types import TensorType
 
 from .context import Builder, Context
@@ -21,7 +22,7 @@ from .node import Known, Node, Operand
 from .problems import Listing, Problems, refuse
 from .record import Recorder
 from .registry import Unreadable, readers
-from .screen import captured, check_depth, ordered
+from .screen import check_depth, ordered
 from .tensors import Place, read
 from .unknown import function_body, kind, opaque, output_types, schema_of
 

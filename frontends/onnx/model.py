@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import stat
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -12,8 +11,10 @@ from onnx import ModelProto
 
 from cnnir.diagnostics import CnnirError, Diagnostic
 
+from ..files import open_regular
+from ..wire import Buffer
+from .extents import too_deep, without_weights
 from .tensors import Place
-from .wire import Buffer, too_deep, without_weights
 
 LIMIT = 2**31 - 1
 """Bytes of a protocol buffer at most."""
@@ -21,21 +22,13 @@ LIMIT = 2**31 - 1
 
 def read_file(path: Path) -> tuple[ModelProto, Place]:
     """The model of a file, its large weights left there; raises CnnirError (exit code 2 where there is no such file)."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a FIFO would wait for a writer
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise CnnirError(Diagnostic("C0401", f"`{path}` cannot be read: {reason}"), exit_code=2) from None
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise CnnirError(Diagnostic("C0401", f"`{path}` is not a file"))
-    with os.fdopen(descriptor, "rb") as file:
-        if status.st_size > LIMIT:
-            size = f"{status.st_size:,} bytes, and a protocol buffer ends at {LIMIT:,}"
+    with open_regular(path, CnnirError(Diagnostic("C0401", f"`{path}` is not a file"))) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > LIMIT:
+            note = f"{size:,} bytes, and a protocol buffer ends at {LIMIT:,}"
             help = "save it with external data: onnx.save(model, path, save_as_external_data=True)"
-            raise CnnirError(Diagnostic("C0802", f"`{path}` is too large for an ONNX model", notes=(size,), help=help))
-        if not status.st_size:
+            raise CnnirError(Diagnostic("C0802", f"`{path}` is too large for an ONNX model", notes=(note,), help=help))
+        if not size:
             raise CnnirError(Diagnostic("C0801", f"`{path}` is empty"))
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return parse(data, path)
@@ -52,7 +45,7 @@ def parse(data: Buffer, path: Path | None, name: str | None = None) -> tuple[Mod
     except (DecodeError, ValueError, RecursionError):
         if too_deep(data):
             raise CnnirError(Diagnostic("C0810", f"`{shown}` nests graphs deeper than any model does")) from None
-        raise CnnirError(Diagnostic("C0801", f"`{shown}` is not an ONNX model", notes=(_looks_like(data[:512]),))) from None
+        raise CnnirError(Diagnostic("C0801", f"`{shown}` is not an ONNX model", notes=(_looks_like(bytes(data[:512])),))) from None
 
 
 def _sound(model: ModelProto, shown: str) -> ModelProto:

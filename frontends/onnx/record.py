@@ -10,14 +10,14 @@ from onnx import ModelProto, NodeProto, TensorProto
 from cnnir.diagnostics import Span
 from cnnir.ir.graph import Value
 from cnnir.ir.provenance import KnownTensor, Provenance, SourceNode, SourceTensor, made_layer
+from cnnir.ir.subgraphs import captured
 from cnnir.ir.weights import Held
 from cnnir.types import TensorType
 
 from .context import Builder
+from .extents import LEFT_IN_PLACE
 from .node import Known, Operand
-from .screen import captured
 from .tensors import Place, left_in_file, stored_bytes
-from .wire import LEFT_IN_PLACE
 
 FORMAT = "onnx"
 _LISTS: Mapping[int, str] = {TensorProto.FLOAT: "float_data", TensorProto.INT64: "int64_data", TensorProto.DOUBLE: "double_data"}

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from heapq import heapify, heappop, heappush
 
-from onnx import AttributeProto, GraphProto, NodeProto
+from onnx import GraphProto
 
 from cnnir.diagnostics import CnnirError, Diagnostic, Span
+from cnnir.ir.subgraphs import captured, subgraphs
 
+from .extents import DEEPEST
 from .problems import Problems, diagnostic, refuse
-from .wire import DEEPEST
-
-
-def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    """The graphs among a node's attributes."""
-    for attribute in node.attribute:
-        if attribute.type == AttributeProto.GRAPH:
-            yield attribute.g
-        elif attribute.type == AttributeProto.GRAPHS:
-            yield from attribute.graphs
 
 
 def check_depth(graph: GraphProto, span: Span) -> None:
@@ -30,19 +22,6 @@ def check_depth(graph: GraphProto, span: Span) -> None:
         if depth > DEEPEST:
             raise refuse("C0810", f"graphs are nested more than {DEEPEST} deep", span)
         pending.extend((g, depth + 1) for node in inner.node for g in subgraphs(node))
-
-
-def captured(node: NodeProto) -> list[str]:
-    """The values that a node's subgraphs take from around it, each once, in order."""
-    found: dict[str, None] = {}
-    pending: list[tuple[GraphProto, frozenset[str]]] = [(g, frozenset()) for g in subgraphs(node)]
-    while pending:
-        graph, outside = pending.pop()
-        own = outside | {i.name for i in graph.input} | {t.name for t in graph.initializer} | {o for n in graph.node for o in n.output}
-        free = [name for n in graph.node for name in n.input] + [o.name for o in graph.output]
-        found.update(dict.fromkeys(name for name in free if name and name not in own))
-        pending.extend((g, own) for n in graph.node for g in subgraphs(n))
-    return list(found)
 
 
 def ordered(graph: GraphProto, outer: Collection[str], spans: Sequence[Span]) -> list[int]:

@@ -16,10 +16,10 @@ from cnnir.ir.weights import Computed, Held, Mapped, WeightSource
 from cnnir.types import MAX_RANK, TensorType
 
 from .elements import NARROW, STORED, element_name
+from .extents import Extent
 from .external import located
 from .node import Array, Known
 from .problems import refuse
-from .wire import Extent
 
 MOST = 2**63 - 1
 _LISTS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")

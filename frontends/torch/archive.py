@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import mmap
-import stat
 import zipfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -14,10 +13,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from cnnir.diagnostics import CnnirError, Diagnostic
+from cnnir.diagnostics import CnnirError
 from cnnir.ir.weights import Held
 from cnnir.types import numpy_dtype
 
+from ..files import open_regular
 from .problems import malformed, pickled
 
 MOST_JSON = 1 << 28
@@ -35,7 +35,7 @@ SCALAR_TYPES: Mapping[int, str] = {
 @contextmanager
 def opened(path: Path) -> Generator[Archive, None, None]:
     """The archive in a file, closed afterwards; raises CnnirError where there is none. Its tensors stay mapped."""
-    with _open(path) as file:
+    with open_regular(path, malformed(str(path), "it is not a file")) as file:
         yield Archive(path, file)
 
 
@@ -113,16 +113,3 @@ class Archive:
         if begin + entry.file_size > len(self._bytes):
             raise malformed(self.name, f"it ends before `{path}` does")
         return np.frombuffer(self._bytes, np.uint8, entry.file_size, begin)
-
-
-def _open(path: Path) -> IO[bytes]:
-    """A regular file, opened; CnnirError for anything else: a FIFO or a device could be read for ever."""
-    try:
-        if not path.exists():
-            raise CnnirError(Diagnostic("C0401", f"there is no file `{path}`"), exit_code=2)
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise malformed(str(path), "it is not a file")
-        return path.open("rb")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise CnnirError(Diagnostic("C0401", f"`{path}` cannot be read: {reason}")) from None

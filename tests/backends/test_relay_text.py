@@ -23,6 +23,8 @@ from cnnir.testing.data import random_feeds
 READER = Path(__file__).with_name("relay_reader.py")
 RUN = {"lenet5", "fire", "paper_sigmoid", "hswish", "squeezenet"}
 """Examples that are small enough to be run, too: as C, of which the functions are few."""
+ZOO = {"bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet", "vgg19", "zfnet512"}
+"""What the package `onnx` ships of the zoo, without weights. Relay says all of it: none is refused with C0720."""
 
 SMALL = """
 network small(x: f32[1, 4, 8, 8]) {
@@ -145,6 +147,21 @@ def test_every_example_is_relay_moved_and_unmoved(examples: Path, tmp_path: Path
     said = read(tmp_path)
     print(f"\n{said}", end="")
     assert said.count("statements typed") == 2 * len(list(examples.glob("*.cnn"))) and said.count("answers within") == 2 * len(RUN)
+
+
+@pytest.mark.relay
+def test_every_light_network_of_the_onnx_zoo_is_relay_moved_and_unmoved(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    networks = sorted((Path(onnx.__file__).parent / "backend/test/data/light").glob("*.onnx"))
+    assert {path.stem.removeprefix("light_") for path in networks} >= ZOO
+    for path in networks:
+        write(cnnir.load(path), tmp_path / f"{path.stem}-unmoved.relay", False)
+        moved = cnnir.optimize(path, place="always", exactness="ulp").graph
+        assert any(layer.origin.made_by for layer in moved.layers())
+        write(moved, tmp_path / f"{path.stem}-moved.relay", False)
+    said = read(tmp_path)
+    print(f"\n{said}", end="")
+    assert said.count("statements typed") == 2 * len(networks)
 
 
 @pytest.mark.relay

@@ -9,9 +9,9 @@ import numpy as np
 from cnnir.diagnostics import CnnirError
 from cnnir.ops.base import Array
 
+from ...problems import refuse
+from ...wire import BYTES, FIXED32, FIXED64, VARINT, Entry, Wire, WireError
 from ..net import Layer
-from ..screen import refuse
-from .wire import BYTES, FIXED32, FIXED64, VARINT, Entry, Wire, WireError
 
 _SHAPE, _SHAPE_DIM, _OLD_SHAPE = 7, 1, (1, 2, 3, 4)
 _NUMBERS = {5: np.dtype("<f4"), 8: np.dtype("<f8")}

@@ -8,14 +8,17 @@ from pathlib import Path
 
 from cnnir.diagnostics import CnnirError, Diagnostic
 
+from ...files import open_regular, unreadable
+from ...wire import BYTES, Entry, Wire, WireError
 from .blobs import Blob
-from .wire import BYTES, Entry, Wire, WireError
 
 _NET_LAYERS, _NET_LAYER = 2, 100
 """NetParameter: `layers` (V1LayerParameter) and `layer` (LayerParameter)."""
 _NAME_AND_BLOBS = {_NET_LAYER: (1, 7), _NET_LAYERS: (4, 6)}
 _V1_INNER, _V0_NAME_AND_BLOBS = 1, (1, 50)
 """V1LayerParameter.layer, in which files of 2013 have everything (V0LayerParameter)."""
+MAX_FIELDS = 500_000
+"""Fields of one file that are looked at: runs of numbers count once."""
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -40,19 +43,15 @@ class Model:
 
 def open_model(path: Path) -> Model:
     """Map a file and find its layers; raises CnnirError where it is not a `.caffemodel` (exit code 2 where it cannot be read)."""
-    try:
-        if not path.is_file():
-            what = f"`{path}` is not a file" if path.exists() else f"there is no file `{path}`"
-            raise CnnirError(Diagnostic("C0401", what), exit_code=2)
-        with path.open("rb") as file:
+    with open_regular(path) as file:
+        try:
             empty = not path.stat().st_size
             data = memoryview(b"") if empty else memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise CnnirError(Diagnostic("C0401", f"`{path}` cannot be read: {reason}"), exit_code=2) from None
+        except (OSError, ValueError) as error:
+            raise unreadable(path, error) from None
     if bytes(data[:8]) == _HDF5:
         raise _damaged(path, "it is an HDF5 file", "save the network with `snapshot_format: BINARYPROTO`")
-    wire = Wire(data)
+    wire = Wire(data, MAX_FIELDS)
     try:
         layers = _layers(wire)
     except WireError as error:

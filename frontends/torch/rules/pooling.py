@@ -29,26 +29,11 @@ def _whole(build: Build, pool: Pooling, input: Operand, axes: int) -> Operand:
     return build.add(Squeeze((0,)), result) if single else result
 
 
-def _max_pool(axes: int) -> Rule:
-    def rule(
-        build: Build,
-        input: Operand,
-        kernel_size: Sizes,
-        stride: Sizes = (),
-        padding: Sizes = 0,
-        dilation: Sizes = 1,
-        ceil_mode: bool = False,
-    ) -> Operand:
-        size, step = _window(kernel_size, stride, axes)
-        pool = MaxPool(size, step, both_sides(padding, axes), spread(dilation, axes), ceil_mode)
-        return _whole(build, pool, input, axes)
+def _max_pool(axes: int, pair: bool = False) -> Rule:
+    """A max pool; of a `pair` the second output is the places of the maxima.
 
-    return rule
-
-
-def _max_pool_with_indices(axes: int) -> Rule:
-    """The indices count through one map of one channel, as ours do; where nothing reads them it is a max pool."""
-    plain = _max_pool(axes)
+    They count through one map of one channel, as ours do; where nothing reads them it is a max pool like any other.
+    """
 
     def rule(
         build: Build,
@@ -58,14 +43,15 @@ def _max_pool_with_indices(axes: int) -> Rule:
         padding: Sizes = 0,
         dilation: Sizes = 1,
         ceil_mode: bool = False,
-    ) -> tuple[Operand | None, ...]:
-        if not build.needed[1]:
-            return plain(build, input, kernel_size, stride, padding, dilation, ceil_mode), None
+    ) -> Operand | tuple[Operand | None, ...]:
         size, step = _window(kernel_size, stride, axes)
+        geometry = (size, step, both_sides(padding, axes), spread(dilation, axes), ceil_mode)
+        if not pair or not build.needed[1]:
+            result = _whole(build, MaxPool(*geometry), input, axes)
+            return (result, None) if pair else result
         if len(build.shape(input)) == axes + 1:
             raise Unsupported("places of a max pool of one example without its axis")
-        pool = MaxPoolPlaces(size, step, both_sides(padding, axes), spread(dilation, axes), ceil_mode)
-        return build.outputs(pool, input)
+        return build.outputs(MaxPoolPlaces(*geometry), input)
 
     return rule
 
@@ -107,7 +93,7 @@ def _adaptive_max_pool(axes: int) -> Rule:
 
 RULES: Mapping[str, Rule] = {
     **{f"max_pool{n}d": _max_pool(n) for n in (1, 2, 3)},
-    **{f"max_pool{n}d_with_indices": _max_pool_with_indices(n) for n in (1, 2, 3)},
+    **{f"max_pool{n}d_with_indices": _max_pool(n, pair=True) for n in (1, 2, 3)},
     **{f"avg_pool{n}d": _avg_pool(n) for n in (1, 2, 3)},
     **{f"{mark}adaptive_avg_pool{n}d": _adaptive_avg_pool(n) for n in (1, 2, 3) for mark in ("", "_")},
     **{f"adaptive_max_pool{n}d": _adaptive_max_pool(n) for n in (1, 2, 3)},
