@@ -34,8 +34,11 @@ from .terms import Terms
 def backwards(around: Surroundings, pool: Layer, terms: Terms, price: PriceModel) -> Decision | None:
     """The decision on what stands behind the pool, done if it is `moved`; None where nothing there would be cheaper in front.
 
-    Of a region's prefixes the largest one that may move does; if none may, the refusal is that of the smallest.
+    Of a region's prefixes the largest one that may move does; if none may, the refusal is that of the smallest. A pool that
+    also gives the places of its elements stays where it is: they are places in what it reads.
     """
+    if len(pool.outputs) > 1:
+        return None
     decision = None
     for region in sinkable(around, pool):
         decision = _region(around, pool, region, terms, price) or decision

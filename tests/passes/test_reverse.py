@@ -181,3 +181,12 @@ def test_a_weight_for_each_element_of_a_smaller_map_stays_there() -> None:
     done = place(graph, "auto", price=InFront())
     (decision,) = done.decisions
     assert decision.condition == "fixed coefficients" and done.graph == graph
+
+
+def test_a_pool_whose_places_are_read_stays_where_it_is() -> None:
+    """Places are places in what the pool reads; a min pool has none."""
+    text = "network n(x: f32[1, 2, 6, 6]) { v, p = x -> maxpool_with_places(2, stride=1, pad=1); s = v -> tanhshrink; return s, p }"
+    graph = cnnir.parse(text)
+    for price in (None, InFront()):
+        done = place(graph, "auto", "ulp", price=price)
+        assert done.graph == graph and not any(d.site.behind for d in done.decisions)
