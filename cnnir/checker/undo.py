@@ -1,4 +1,8 @@
-"""Taking a rewrite back: each law's shape in the rewritten network is found by names and edges, checked, and replaced by the old one."""
+"""Taking a rewrite back: each law's shape in the rewritten network is found by names and edges, checked, and replaced by the old one.
+
+Not known here, and so never confirmed: `absorb`, whose clamp is gone from the network, and the modes `split` and `separate` of
+`cascade`, after which there are more pools than before.
+"""
 
 from __future__ import annotations
 

@@ -21,9 +21,11 @@ from cnnir.scalar.primitives import PRIMITIVES, Primitive
 from .derivatives import COMPLEMENTS, ELASTICITIES, ONE, RULES, TWO, everywhere
 from .enclosure import Array, Enclosure, between, enclosure, point, unbounded
 from .interval import Interval
+from .powers import ZERO, power, remainder
 from .precision import Precision
 
-ZERO = point(0.0)
+PERIODS = (1e-7, 6e4)
+"""Divisors between these round to a number in every dtype, and neither to 0 nor to an infinity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +82,15 @@ def _leaf(node: Expr, x: Enclosure, precision: Precision, coefficients: Mapping[
 
 
 def differentiable(expr: Expr) -> bool:
-    """Whether there is a rule for every step of a formula; there is none for remainders and powers of two variables."""
+    """Whether there is a rule for every step of a formula; of remainders there is one where the divisor is a number, not 0."""
     known = {*RULES, *_BINARY, "max", "min", "select"}
-    return all(node.primitive.name in known for node in nodes(expr) if isinstance(node, Apply))
+    return all(node.primitive.name in known or _has_period(node) for node in nodes(expr) if isinstance(node, Apply))
+
+
+def _has_period(node: Apply) -> bool:
+    """Whether it is a remainder by a number that is one in every dtype."""
+    divisor = node.args[-1]
+    return node.primitive.name in ("mod", "fmod") and isinstance(divisor, Const) and PERIODS[0] < abs(divisor.value) < PERIODS[1]
 
 
 def one_plus(node: Apply) -> Expr | None:
@@ -123,6 +131,8 @@ def _node(node: Apply, args: list[Jet], x: Enclosure) -> Jet:
         found = _chosen(name, args[0], args[1])
     elif node.primitive.arity == 1:
         found = _unary(node.primitive, args[0], x)
+    elif name in ("mod", "fmod"):
+        found = _remainder(name, args[0], float(args[1].value.lo), x)
     elif node.args[0] is node.args[1]:
         found = _alike(name, args[0], x)
     else:
@@ -196,11 +206,35 @@ def _div(a: Jet, b: Jet, x: Enclosure) -> Jet:
     return Jet(value, first, second, a.elasticity - b.elasticity, a.sound & b.sound & ~b.value.has_zero)
 
 
-_BINARY: Mapping[str, Callable[[Jet, Jet, Enclosure], Jet]] = {"add": _add, "sub": _sub, "mul": _mul, "div": _div}
+def _pow(a: Jet, b: Jet, x: Enclosure) -> Jet:
+    """The chain rule of two arguments; of log f = b log a, the elasticity is x b' log a + b (x a' / a)."""
+    h = power(a.value, b.value)
+    first = h.by_base * a.first + h.by_exponent * b.first
+    second = h.base_twice * a.first.square() + TWO * h.both * a.first * b.first + h.exponent_twice * b.first.square()
+    second = second + h.by_base * a.second + h.by_exponent * b.second
+    signed = (a.value.lo >= 0) | (a.value.hi <= 0)
+    ratio = b.value * a.elasticity + x * b.first * a.value.clipped(0.0, np.inf).rising(np.log)
+    elasticity = ratio.where(signed, unbounded(np.shape(x.lo))).meet(_relative(h.value, first, x))
+    return Jet(h.value, first, second, elasticity, a.sound & b.sound & h.sound)
+
+
+def _remainder(name: str, a: Jet, divisor: float, x: Enclosure) -> Jet:
+    """a less a number, where it is the same number everywhere."""
+    value, same = remainder(name, a.value, divisor)
+    nothing = unbounded(np.shape(x.lo))
+    first = a.first.where(same, nothing)
+    return Jet(value, first, a.second.where(same, nothing), _relative(value, first, x), a.sound & same)
+
+
+_BINARY: Mapping[str, Callable[[Jet, Jet, Enclosure], Jet]] = {"add": _add, "sub": _sub, "mul": _mul, "div": _div, "pow": _pow}
 
 
 def _alike(name: str, a: Jet, x: Enclosure) -> Jet:
-    """x x is a square, x - x is 0, x / x is 1, x + x is 2 x."""
+    """x x is a square, x - x is 0, x / x is 1, x + x is 2 x; the slope of x^x is x^x (1 + log x)."""
+    if name == "pow":
+        h, steep = power(a.value, a.value), ONE + a.value.clipped(0.0, np.inf).rising(np.log)
+        second = h.value * ((steep.square() + ONE / a.value) * a.first.square() + steep * a.second)
+        return Jet(h.value, h.value * steep * a.first, second, x * a.first * steep, a.sound & h.sound)
     zero = enclosure(np.zeros(np.shape(x.lo)), np.zeros(np.shape(x.lo)))
     if name == "mul":
         second = TWO * (a.first.square() + a.value * a.second)

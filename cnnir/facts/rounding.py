@@ -21,9 +21,10 @@ from cnnir.scalar.expr import Apply, Const, Expr, Param, Var
 from cnnir.scalar.primitives import Primitive
 
 from .derivatives import COMPLEMENTS, RULES
-from .enclosure import Array, Enclosure, between, point
+from .enclosure import Array, Enclosure, between, point, unbounded
 from .interval import Interval
 from .jet import one_plus
+from .powers import power, remainder
 from .precision import Precision
 from .saturation import LIMITS, saturated
 from .transfer import LIBRARY_STEPS
@@ -95,6 +96,10 @@ class Rounding:
             return Approximation(real, found.code, np.fmin(found.error, _distance(real, found.code)), found.before)
         if node.args[0] is node.args[1] and name in ("sub", "div"):
             return _exact(point(0.0 if name == "sub" else 1.0))
+        if name == "pow":
+            return self._power(node.primitive, *args)
+        if name in ("mod", "fmod"):
+            return self._remainder(name, *args)
         found = _BINARY[name](*args)
         real = _complement(node, done)
         code = self._code(node.primitive, [a.code for a in args], found.code)
@@ -125,6 +130,26 @@ class Rounding:
             error = np.where(np.isnan(error), np.inf, error)
             return Approximation(real, code, np.fmin(error, _distance(real, code)), error)
         return self._rounded(real, self._code(primitive, [a.code], code), error, False)
+
+    def _power(self, primitive: Primitive, a: Approximation, b: Approximation) -> Approximation:
+        """By both derivatives over all that the arguments may be; where the code's base may be negative, nothing is said."""
+        real, code, steep = power(a.real, b.real), power(a.code, b.code), power(a.both, b.both)
+        error = _times(steep.by_base.magnitude, a.error) + _times(steep.by_exponent.magnitude, b.error)
+        defined = real.defined & code.defined & (steep.sound | ((a.error == 0) & (b.error == 0)))
+        found = self._library(primitive, a.code, Approximation(real.value, code.value, error, error))
+        least = np.where(defined & (a.code.lo >= 0), 0.0, -np.inf)
+        settled = Enclosure(np.maximum(found.code.lo, least), found.code.hi)
+        code = settled.where(defined, unbounded(np.shape(found.error)))
+        return Approximation(found.real, code, np.where(defined, found.error, np.inf), found.before)
+
+    def _remainder(self, name: str, a: Approximation, b: Approximation) -> Approximation:
+        """The error of the dividend, where the same multiple is taken off it; `mod` rounds once more, `fmod` never does."""
+        divisor = float(b.real.lo)
+        (real, _), (code, _), (_, same) = (remainder(name, one, divisor) for one in (a.real, a.code, a.both))
+        error = np.where(same | (a.error == 0), a.error, np.inf)
+        if name == "mod":
+            return self._rounded(real, Enclosure(*map(self.precision.rounded, (code.lo, code.hi))), error, False)
+        return Approximation(real, code, np.fmin(error, _distance(real, code)), error)
 
     def _rounded(self, real: Enclosure, code: Enclosure, error: Array, scaling: bool) -> Approximation:
         """The code's value rounded once; a product with 2^k only where it underflows."""
