@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from .codes_python import PROGRAMS
+
 
 @dataclass(frozen=True)
 class Code:
@@ -15,8 +17,8 @@ class Code:
     explanation: str
     example: str = ""
     mend: str = ""
-    language: Literal["cnn", "pipeline", "onnx"] = "cnn"
-    """`onnx` is ONNX's own way of writing models as text."""
+    language: Literal["cnn", "pipeline", "onnx", "prototxt", "python"] = "cnn"
+    """`onnx` is ONNX's own way of writing models as text; a `python` program runs in an empty folder."""
 
 
 def _network(body: str, type: str = "f32[1, 8, 16, 16]", before: str = "") -> str:
@@ -28,6 +30,11 @@ def _fix(title: str, explanation: str, wrong: str, right: str, before: str = "",
     """A code shown by one statement before and after."""
     mended = before if before_right is None else before_right
     return Code(title, explanation, _network(wrong, before=before), _network(right, before=mended))
+
+
+def _program(code: str, title: str, explanation: str) -> Code:
+    """A code shown by a program before and after."""
+    return Code(title, explanation, *PROGRAMS[code], language="python")
 
 
 _F = "activation f(x) = "
@@ -158,25 +165,38 @@ _ONNX = {
 }  # fmt: skip
 
 _TORCH = {
-    "C0860": Code("not a PyTorch exported program", "A `.pt2` file is a ZIP archive that `torch.export.save` wrote with PyTorch 2.8 or later; this one is truncated, damaged, or something else."),
-    "C0861": Code("a pickle is not opened", "`.pt` and `.pth` files, and what a `.pt2` archive may carry besides raw tensors, are pickles: programs that run when they are read. Load such a file where you trust it, and save it with `torch.export.save`."),
-    "C0862": Code("PyTorch operations without a layer", "As errors: all operations of a program that have no place in a network. As a warning: those kept as opaque layers, which nothing moves past and which are not compiled."),
-    "C0863": Code("a module that cannot be exported", "`torch.export` runs the module on example inputs and records what it does; what the module's own code raised is in the notes."),
+    "C0860": _program("C0860", "not a PyTorch exported program", "A `.pt2` file is a ZIP archive that `torch.export.save` wrote with PyTorch 2.8 or later; this one is truncated, damaged, or something else."),
+    "C0861": _program("C0861", "a pickle is not opened", "`.pt` and `.pth` files, and what a `.pt2` archive may carry besides raw tensors, are pickles: programs that run when they are read. Load such a file where you trust it, and save it with `torch.export.save`."),
+    "C0862": _program("C0862", "PyTorch operations without a layer", "As errors: all operations of a program that have no place in a network. As a warning: those kept as opaque layers, which nothing moves past and which are not compiled."),
+    "C0863": _program("C0863", "a module that cannot be exported", "`torch.export` runs the module on example inputs and records what it does; what the module's own code raised is in the notes."),
     "C0864": Code("the package `torch` is missing", "Modules are exported, and made, by PyTorch: `pip install 'cnnir[torch]'`. `.pt2` files are read without it."),
-    "C0865": Code("memory written through a view", "The program writes into part of a tensor and reads the whole under another name. `run_decompositions({})` writes it without."),
-    "C0871": Code("not expressible in PyTorch", "No function of PyTorch has the layer's meaning, or a module cannot have a weight of that name."),
-    "C0872": Code("a network that is another one in training", "A layer with weights, or one that training treats otherwise, has traded places with a pool: right for the weights as they are, and only for these. `optimize(training=True)` moves what may be trained."),
+    "C0865": _program("C0865", "memory written through a view", "The program writes into part of a tensor and reads the whole under another name. `run_decompositions({})` writes it without."),
+    "C0871": _program("C0871", "not expressible in PyTorch", "No function of PyTorch has the layer's meaning, or a module cannot have a weight of that name."),
+    "C0872": _program("C0872", "a network that is another one in training", "A layer with weights, or one that training treats otherwise, has traded places with a pool: right for the weights as they are, and only for these. `optimize(training=True)` moves what may be trained."),
 }  # fmt: skip
 
+_INPUT = 'input: "data" input_shape { dim: [1, 8, 16, 16] }'
+
+
+def _prototxt(title: str, explanation: str, wrong: str, right: str) -> Code:
+    """A code shown by a layer of Caffe before and after; `right` may be no layer."""
+    texts = [f'{_INPUT}\nlayer {{ type: "ReLU" name: "a" bottom: "data" top: "a" }}\n{layer}\n' for layer in (wrong, right)]
+    return Code(title, explanation, *texts, language="prototxt")
+
+
+def _layer(said: str) -> str:
+    return f'layer {{ name: "b" bottom: "a" top: "b" {said} }}'
+
+
 _CAFFE = {
-    "C0841": Code("a field that Caffe does not have", "Messages of a prototxt have the fields of `caffe.proto`, spelt as there."),
-    "C0842": Code("a field that is not as Caffe has it", "A number stands where a text is needed, a field is given twice or as often as does not fit, or one is missing."),
-    "C0843": Code("layers of types that are not known", "Layers of Caffe's forks, and those of no meaning to a network of fixed shapes, have no place here; all of them are listed."),
-    "C0844": Code("a form of a layer that is not supported", "The layer is known, and what it is asked to do has no equal here."),
-    "C0845": Code("not a .caffemodel", "The file is cut short, damaged, or something else: no message of protobuf with layers in it."),
-    "C0846": Code("a weight that is not a number", "A weight is NaN, infinite or beyond float32, or a variance is negative."),
-    "C0847": Code("weights are drawn at random", "A prototxt has no weights; they come from the `.caffemodel` of its name beside it."),
-    "C0848": Code("layers that are left out", "Losses, accuracies and what silences a blob answer nothing at inference."),
+    "C0841": _prototxt("a field that Caffe does not have", "Messages of a prototxt have the fields of `caffe.proto`, spelt as there.", _layer('type: "Pooling" pooling_param { kernel: 2 }'), _layer('type: "Pooling" pooling_param { kernel_size: 2 }')),
+    "C0842": _prototxt("a field that is not as Caffe has it", "A number stands where a text is needed, a field is given twice or as often as does not fit, or one is missing.", _layer('type: "Pooling" pooling_param { kernel_size: 2.5 }'), _layer('type: "Pooling" pooling_param { kernel_size: 2 }')),
+    "C0843": _prototxt("layers of types that are not known", "Layers of Caffe's forks, and those of no meaning to a network of fixed shapes, have no place here; all of them are listed.", _layer('type: "PriorBox"'), _layer('type: "ReLU"')),
+    "C0844": _prototxt("a form of a layer that is not supported", "The layer is known, and what it is asked to do has no equal here.", _layer('type: "Pooling" pooling_param { pool: STOCHASTIC kernel_size: 2 }'), _layer('type: "Pooling" pooling_param { pool: AVE kernel_size: 2 }')),
+    "C0845": _program("C0845", "not a .caffemodel", "The file is cut short, damaged, or something else: no message of protobuf with layers in it."),
+    "C0846": _program("C0846", "a weight that is not a number", "A weight is NaN, infinite or beyond float32, or a variance is negative."),
+    "C0847": _program("C0847", "weights are drawn at random", "A prototxt has no weights; they come from the `.caffemodel` of its name beside it."),
+    "C0848": _prototxt("layers that are left out", "Losses, accuracies and what silences a blob answer nothing at inference.", _layer('type: "Silence"').replace(' top: "b"', ""), ""),
 }  # fmt: skip
 
 CODES: Mapping[str, Code] = {**_SYNTAX, **_OPS, **_GRAPH, **_FILES, **_ONNX, **_TORCH, **_CAFFE}
