@@ -2,9 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_IMPORTS = "from pathlib import Path\nimport cnnir\n\n"
+
+
+def _net(type: str, *lines: str) -> str:
+    """A program that makes a network of one input."""
+    body = "\n".join(f"        {line}" for line in lines)
+    return f"import cnnir\n\nnet = cnnir.parse('''\n    network n(x: {type}) {{\n{body}\n    }}\n''')\n"
+
+
+_SMALL = _net("f32[1, 8]", "x -> relu")
+_WEIGHED = 'weights "k.safetensors"\nnetwork n(x: f32[1, 8]) { x -> fc(4, bias=off, weight="k") }'
+_RECURRENT = _net("f32[5, 1, 4]", "y, h = x -> gru(3)", "return y")
+
+
+def _written(name: str, content: str) -> str:
+    """A line that writes a file of bytes."""
+    return f"Path({name!r}).write_bytes({content})\n"
+
+
+def _weights(*, key: str = "k", content: str = "") -> str:
+    """A program that loads a network with weights beside it: under a key, or a file of other content."""
+    saved = f'save_file({{"{key}": np.ones((4, 8), np.float32)}}, "k.safetensors")\n'
+    start = "from pathlib import Path\nimport cnnir\nimport numpy as np\nfrom safetensors.numpy import save_file\n\n"
+    there = _written("k.safetensors", content) if content else saved
+    return f"{start}{there}Path('n.cnn').write_text({_WEIGHED!r})\ncnnir.load('n.cnn')\n"
+
+
+def _run(feeds: str) -> str:
+    """A program that compiles a network and runs it."""
+    return f"import numpy as np\n{_SMALL}cnnir.compile(net)({feeds})\n"
+
+
+def _pair(program: Callable[[T], str], wrong: T, right: T) -> tuple[str, str]:
+    """The program of what is wrong, and that of what is right."""
+    return program(wrong), program(right)
+
+
+_FILES: Mapping[str, tuple[str, str]] = {
+    "C0107": _pair(lambda coding: _IMPORTS + _written("n.cnn", f'"network n(x: f32[1, 8]) {{ x -> relu }} # caf\\xe9".encode({coding!r})') + 'cnnir.load("n.cnn")\n', "latin-1", "utf-8"),
+    "C0223": _pair(lambda shape: f'import cnnir\n\ncnnir.parse("network n(x: f32[N, 8]) {{ x -> relu }}", shapes={{"x": {shape}}})\n', (1, 9), (1, 8)),
+    "C0403": (_weights(content='b"<html>"'), _weights()),
+    "C0404": (_weights(key="j"), _weights()),
+    "C0801": (_IMPORTS + _written("n.onnx", 'b"<html>"') + 'cnnir.load("n.onnx")\n', _SMALL + 'cnnir.save(net, "n.onnx")\ncnnir.load("n.onnx")\n'),
+}  # fmt: skip
+_USES: Mapping[str, tuple[str, str]] = {
+    "C0501": (_SMALL + 'cnnir.save(net, "nowhere/n.cnn")\n', _SMALL + 'cnnir.save(net, "n.cnn")\n'),
+    "C0503": (
+        _IMPORTS + 'Path("n.cnnpkg").mkdir()\ncnnir.load_program("n.cnnpkg")\n',
+        _SMALL + 'cnnir.compile(net).save("n.cnnpkg")\ncnnir.load_program("n.cnnpkg")\n',
+    ),
+    "C0507": (_SMALL + 'cnnir.compile(net, target="lvm")\n', _SMALL + 'cnnir.compile(net, target="llvm")\n'),
+    "C0508": (_SMALL + 'cnnir.compile(net, conv="winograd")\n', _SMALL + 'cnnir.compile(net, conv="direct")\n'),
+    "C0509": (_SMALL + 'cnnir.emit(net, "ptx", target="llvm")\n', _SMALL + 'cnnir.emit(net, "tir", target="llvm")\n'),
+    "C0512": (_RECURRENT + "cnnir.compile(net)\n", _SMALL + "cnnir.compile(net)\n"),
+    "C0514": (_net("f32[65536, 65536]", "x -> relu") + "cnnir.compile(net)\n", _SMALL + "cnnir.compile(net)\n"),
+    "C0601": (_run("{'y': np.ones((1, 8), np.float32), 'x': np.ones((1, 8), np.float32)}"), _run("{'x': np.ones((1, 8), np.float32)}")),
+    "C0602": (_run("{'x': np.ones((1, 8))}"), _run("{'x': np.ones((1, 8), np.float32)}")),
+    "C0604": _pair(lambda layer: "import numpy as np\n" + _net("f32[1, 8]", f"x -> {layer}") + "cnnir.evaluate(net, {'x': np.ones((1, 8), np.float32)})\n", "onnx.Foo{outputs=f32[1, 8]}", "relu"),
+    "C0605": _pair(lambda n: _SMALL + f'cnnir.audit(net, cnnir.parse("network m(x: f32[1, {n}]) {{ x -> relu }}"))\n', 9, 8),
+    "C0701": _pair(lambda dtype: _net(f"{dtype}[1, 2, 4, 4]", "x -> minpool(2)") + 'cnnir.export_onnx(net, "n.onnx")\n', "i32", "f32"),
+    "C0710": (_SMALL + 'cnnir.optimize(net, runtime="onnxrt")\n', _SMALL + 'cnnir.optimize(net, runtime="onnxruntime")\n'),
+    "C0720": _pair(lambda n: _net("f32[1, 4, 8, 8]", f"x -> lrn({n})") + 'cnnir.emit(net, "relay")\n', 4, 5),
+}  # fmt: skip
 
 _CAFFE = """\
+import struct
 from pathlib import Path
 import cnnir
 
@@ -17,8 +85,6 @@ Path("n.prototxt").write_text('''
 ''')
 """
 _CAFFEMODEL = """\
-import struct
-
 def field(tag, content):
     return tag + bytes([len(content)]) + content
 
@@ -45,12 +111,6 @@ _EXPORT = "exported = torch.export.export(Net(), (torch.ones(1, 3, 8, 8),))\n"
 _SAVE = 'torch.export.save({what}, "net.pt2")\ncnnir.load("net.pt2")\n'
 
 
-def _net(type: str, *lines: str) -> str:
-    """A program that makes a network of one input."""
-    body = "\n".join(f"        {line}" for line in lines)
-    return f"import cnnir\n\nnet = cnnir.parse('''\n    network n(x: {type}) {{\n{body}\n    }}\n''')\n"
-
-
 _TRAINED = _net("f32[1, 3, 8, 8]", "x -> batchnorm -> prelu -> maxpool(2)")
 
 
@@ -61,7 +121,7 @@ def _module(body: str, then: str = _LOAD_MODULE) -> str:
 
 _SAVED = _module("return torch.relu(x)", _EXPORT + _SAVE.format(what="exported"))
 
-PROGRAMS: Mapping[str, tuple[str, str]] = {
+_FRAMEWORKS: Mapping[str, tuple[str, str]] = {
     "C0845": (_CAFFE + 'Path("n.caffemodel").write_bytes(b"<html>")\n' + _LOAD_CAFFE, _SOUND),
     "C0846": (_CAFFE + _CAFFEMODEL.format(number='float("nan")') + _LOAD_CAFFE, _SOUND),
     "C0847": (_CAFFE + _LOAD_CAFFE, _SOUND),
@@ -82,4 +142,5 @@ PROGRAMS: Mapping[str, tuple[str, str]] = {
         _TRAINED + 'cnnir.to_torch(cnnir.optimize(net, place="always", training=True).graph)\n',
     ),
 }  # fmt: skip
+PROGRAMS: Mapping[str, tuple[str, str]] = {**_FILES, **_USES, **_FRAMEWORKS}
 """Code -> the program that ends with it, and the program mended."""
