@@ -34,7 +34,7 @@ test-wheel: $(dev)  ## the whole suite against the wheel, installed in a fresh e
 	@$(bin)/pytest -q -s -m wheel tests/test_packaging.py
 
 test-torch: $(pytorch)  ## PyTorch networks, there and back; installs PyTorch, which is large
-	@$(bin)/pytest -q -m torch tests/frontends/torch tests/backends/torch_export
+	@$(bin)/pytest -q -m torch tests/frontends/torch tests/backends/torch_export tests/cnnir/test_codes.py
 
 torch-zoo: $(pytorch)  ## two dozen families of networks nobody here wrote, from PyTorch and back; installs pytorchcv
 	@$(pip) --no-deps pytorchcv

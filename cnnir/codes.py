@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from .codes_python import PROGRAMS
+
 
 @dataclass(frozen=True)
 class Code:
@@ -15,8 +17,8 @@ class Code:
     explanation: str
     example: str = ""
     mend: str = ""
-    language: Literal["cnn", "pipeline", "onnx"] = "cnn"
-    """`onnx` is ONNX's own way of writing models as text."""
+    language: Literal["cnn", "pipeline", "onnx", "prototxt", "python"] = "cnn"
+    """`onnx` is ONNX's own way of writing models as text; a `python` program runs in an empty folder."""
 
 
 def _network(body: str, type: str = "f32[1, 8, 16, 16]", before: str = "") -> str:
@@ -28,6 +30,11 @@ def _fix(title: str, explanation: str, wrong: str, right: str, before: str = "",
     """A code shown by one statement before and after."""
     mended = before if before_right is None else before_right
     return Code(title, explanation, _network(wrong, before=before), _network(right, before=mended))
+
+
+def _program(code: str, title: str, explanation: str) -> Code:
+    """A code shown by a program before and after."""
+    return Code(title, explanation, *PROGRAMS[code], language="python")
 
 
 _F = "activation f(x) = "
@@ -49,7 +56,7 @@ _SYNTAX = {
         "x -> [relu]*1000000000", "x -> [relu]*10",
     ),
     "C0106": _fix("not a number", "A number is too large for float64 or int64, is `nan`, or comes from a division by zero.", "x -> leaky(1e999)", "x -> leaky(0.1)"),
-    "C0107": Code("the text is not UTF-8", "A `.cnn` file is UTF-8 text; a byte order mark and Windows line ends are fine."),
+    "C0107": _program("C0107", "the text is not UTF-8", "A `.cnn` file is UTF-8 text; a byte order mark and Windows line ends are fine."),
 }  # fmt: skip
 
 _OPS = {
@@ -73,7 +80,7 @@ _OPS = {
     "C0219": _fix("not an activation", "The body of an activation is one expression over its parameter: no weights, nothing that looks at neighbours.", "x -> f", "x -> f", _F + "maxpool(x)\n", _F + "max(x, 0)\n"),
     "C0220": _fix("not supported yet", "The language has a place for this, the compiler has not.", "x -> f", "x -> f", _F.replace("x", "x, y") + "x + y\n", _F + "x + x\n"),
     "C0222": Code("sizes that are not known", "An input has a symbolic size, such as the `N` of `f32[N, 8]`, and no shape was given that says what it is.", "network n(x: f32[N, 8]) { x -> relu }\n", "network n(x: f32[1, 8]) { x -> relu }\n"),
-    "C0223": Code("a shape that does not fit its input", "A given shape has as many sizes as the input, agrees with its numbers, and gives one symbol one size."),
+    "C0223": _program("C0223", "a shape that does not fit its input", "A given shape has as many sizes as the input, agrees with its numbers, and gives one symbol one size."),
     "C0221": _fix("outputs and names do not match", "A layer of several outputs gives each its own name, and only then can one be used.", "x -> split(2) -> relu", "a, b = x -> split(2)\n    b -> relu"),
 }  # fmt: skip
 
@@ -93,37 +100,37 @@ _GRAPH = {
 _FILES = {
     "C0401": Code("a file cannot be read", "It does not exist, is no file, may not be read, or is of an unknown kind.", 'weights "k.safetensors"\n' + _network("x -> conv(8, 3)"), _network("x -> conv(8, 3)")),
     "C0402": Code("weights outside the network's folder", "A network reads no file but those beside it or below: no absolute path, no `..`, no link that leads out.", 'weights "../k.safetensors"\n' + _network("x -> relu"), _network("x -> relu")),
-    "C0403": Code("not a safetensors file", "The weights file is truncated, its header is malformed, or it is something else."),
-    "C0404": Code("a weight is missing from the file", "Where a weights file is named, it must hold every weight; `weight=\"key\"` says under which key."),
-    "C0501": Code("a file cannot be written", "The folder does not exist, the disk is full, or the place is taken. Nothing was changed."),
+    "C0403": _program("C0403", "not a safetensors file", "The weights file is truncated, its header is malformed, or it is something else."),
+    "C0404": _program("C0404", "a weight is missing from the file", "Where a weights file is named, it must hold every weight; `weight=\"key\"` says under which key."),
+    "C0501": _program("C0501", "a file cannot be written", "The folder does not exist, the disk is full, or the place is taken. Nothing was changed."),
     "C0502": Code("no C compiler", "Code for the CPU is linked by gcc or clang."),
-    "C0503": Code("not a compiled package", "The folder is truncated, changed, or was compiled for another machine."),
+    "C0503": _program("C0503", "not a compiled package", "The folder is truncated, changed, or was compiled for another machine."),
     "C0504": Code("a package for another machine", "The package was compiled for other hardware or another version; compile it again here."),
     "C0505": Code("no CUDA tool-chain", "Compiling for CUDA needs NVRTC or nvcc: `pip install 'cnnir[cuda]'`. Source can be emitted without."),
     "C0506": Code("no GPU", "A CUDA program can be compiled anywhere, and run where there is an NVIDIA GPU."),
-    "C0507": Code("no such target", "Targets are `llvm` and `cuda`, with TVM's options."),
-    "C0508": Code("an option is not available yet", "The option is planned."),
-    "C0512": Code("layers that cannot be compiled", "Opaque nodes, recurrent layers and 8-bit floats have a place in a network, and no code."),
-    "C0509": Code("options that contradict each other", "An `--emit` form belongs to one kind of target; what a move costs in a runtime is asked by `place=auto` alone."),
+    "C0507": _program("C0507", "no such target", "Targets are `llvm` and `cuda`, with TVM's options."),
+    "C0508": _program("C0508", "an option is not available yet", "The option is planned."),
+    "C0512": _program("C0512", "layers that cannot be compiled", "Opaque nodes, recurrent layers and 8-bit floats have a place in a network, and no code."),
+    "C0509": _program("C0509", "options that contradict each other", "An `--emit` form belongs to one kind of target; what a move costs in a runtime is asked by `place=auto` alone."),
     "C0510": Code("no such pass", "The name in a pipeline is none of the passes.", "place,dcee", "place,dce", "pipeline"),
     "C0511": Code("no such option of a pass", "A pass has no option of this name, or the option cannot have this value.", "place{place=allways}", "place{place=always}", "pipeline"),
     "C0513": Code("too large for this machine", "Weights and tensors together need more memory than there is."),
-    "C0514": Code("too large to compile", "A tensor or a weight has 2^31 or more elements; kernels count them in 32 bits."),
+    "C0514": _program("C0514", "too large to compile", "A tensor or a weight has 2^31 or more elements; kernels count them in 32 bits."),
     "C0516": Code("a damaged file in the cache", "What a sweep found is kept in a file, and this one cannot be read. It is ignored: what it says counts as not swept."),
     "C0517": Code("the cache cannot be written", "What a sweep found could not be kept, and will be swept again. `CNNIR_CACHE` names another folder."),
     "C0518": Code("nothing to sweep", "A sweep needs a formula of one variable whose numbers are all known, a float type of at most 32 bits, and a direction to hold it to."),
     "C0515": Code("a package for another version", "Packages run on the version of TVM and the schema that they were compiled with; compile it again here."),
-    "C0601": Code("inputs of a run do not match the network", "Every input of the network is given once, by its name."),
-    "C0602": Code("an input array of another type", "Arrays must have the dtype and shape that the network declares."),
+    "C0601": _program("C0601", "inputs of a run do not match the network", "Every input of the network is given once, by its name."),
+    "C0602": _program("C0602", "an input array of another type", "Arrays must have the dtype and shape that the network declares."),
     "C0603": Code("reordered outputs differ", "The reordered network does not answer as the original. This is a bug: nothing was timed."),
-    "C0604": Code("an opaque node cannot be evaluated", "What another framework calls it is kept word for word, and its meaning is not known here."),
-    "C0605": Code("two networks that cannot be compared", "An audit compares two versions of one network: inputs of the same names and types, and as many outputs of the same types."),
-    "C0701": Code("not expressible in ONNX", "The layer has no ONNX operator with the same meaning."),
+    "C0604": _program("C0604", "an opaque node cannot be evaluated", "What another framework calls it is kept word for word, and its meaning is not known here."),
+    "C0605": _program("C0605", "two networks that cannot be compared", "An audit compares two versions of one network: inputs of the same names and types, and as many outputs of the same types."),
+    "C0701": _program("C0701", "not expressible in ONNX", "The layer has no ONNX operator with the same meaning."),
     "C0702": Code("too large for one ONNX message", "Protocol buffers end at 2 GB; the weights must be external data."),
-    "C0710": Code("no such runtime", "The name is none of the runtimes that networks are raced against."),
+    "C0710": _program("C0710", "no such runtime", "The name is none of the runtimes that networks are raced against."),
     "C0711": Code("a runtime is not installed", "The runtimes are installed apart: `pip install 'cnnir[peers]'`."),
     "C0712": Code("a runtime failed", "The runtime refused the network, or ended; what it said is in the notes."),
-    "C0720": Code("not expressible in Relay", "Relay has no operator with the layer's meaning, or its text cannot hold a number or an element type of it."),
+    "C0720": _program("C0720", "not expressible in Relay", "Relay has no operator with the layer's meaning, or its text cannot hold a number or an element type of it."),
     "C0703": Code("the package `onnx` is missing", "Reading and writing ONNX needs it: `pip install 'cnnir[onnx]'`."),
 }  # fmt: skip
 
@@ -144,7 +151,7 @@ def _branches(depth: int) -> str:
 
 _ADD, _WEIGHT = "y = Add(x, w)", "float[3] w = {1, 2, 3}"
 _ONNX = {
-    "C0801": Code("not an ONNX model", "The file is empty, truncated, a web page or an archive, or holds no graph."),
+    "C0801": _program("C0801", "not an ONNX model", "The file is empty, truncated, a web page or an archive, or holds no graph."),
     "C0802": Code("an ONNX file of more than 2 GB", "A protocol buffer ends there. Large weights belong in files of external data, beside the model."),
     "C0803": Code("external data outside the model's folder", "A model reads no file but those beside it or below: no absolute path, no `..`, no link, no file with a second name elsewhere.", _model(_ADD, 'float[3] w = ["location": "../w.bin"]'), _model(_ADD, _WEIGHT), "onnx"),
     "C0804": Code("a place that external data cannot be at", "Offset and length are numbers of bytes within the file; keys are those that ONNX names.", _model(_ADD, 'float[3] w = ["location": "w.bin", "offset": "-1"]'), _model(_ADD, _WEIGHT), "onnx"),
@@ -158,25 +165,38 @@ _ONNX = {
 }  # fmt: skip
 
 _TORCH = {
-    "C0860": Code("not a PyTorch exported program", "A `.pt2` file is a ZIP archive that `torch.export.save` wrote with PyTorch 2.8 or later; this one is truncated, damaged, or something else."),
-    "C0861": Code("a pickle is not opened", "`.pt` and `.pth` files, and what a `.pt2` archive may carry besides raw tensors, are pickles: programs that run when they are read. Load such a file where you trust it, and save it with `torch.export.save`."),
-    "C0862": Code("PyTorch operations without a layer", "As errors: all operations of a program that have no place in a network. As a warning: those kept as opaque layers, which nothing moves past and which are not compiled."),
-    "C0863": Code("a module that cannot be exported", "`torch.export` runs the module on example inputs and records what it does; what the module's own code raised is in the notes."),
+    "C0860": _program("C0860", "not a PyTorch exported program", "A `.pt2` file is a ZIP archive that `torch.export.save` wrote with PyTorch 2.8 or later; this one is truncated, damaged, or something else."),
+    "C0861": _program("C0861", "a pickle is not opened", "`.pt` and `.pth` files, and what a `.pt2` archive may carry besides raw tensors, are pickles: programs that run when they are read. Load such a file where you trust it, and save it with `torch.export.save`."),
+    "C0862": _program("C0862", "PyTorch operations without a layer", "As errors: all operations of a program that have no place in a network. As a warning: those kept as opaque layers, which nothing moves past and which are not compiled."),
+    "C0863": _program("C0863", "a module that cannot be exported", "`torch.export` runs the module on example inputs and records what it does; what the module's own code raised is in the notes."),
     "C0864": Code("the package `torch` is missing", "Modules are exported, and made, by PyTorch: `pip install 'cnnir[torch]'`. `.pt2` files are read without it."),
-    "C0865": Code("memory written through a view", "The program writes into part of a tensor and reads the whole under another name. `run_decompositions({})` writes it without."),
-    "C0871": Code("not expressible in PyTorch", "No function of PyTorch has the layer's meaning, or a module cannot have a weight of that name."),
-    "C0872": Code("a network that is another one in training", "A layer with weights, or one that training treats otherwise, has traded places with a pool: right for the weights as they are, and only for these. `optimize(training=True)` moves what may be trained."),
+    "C0865": _program("C0865", "memory written through a view", "The program writes into part of a tensor and reads the whole under another name. `run_decompositions({})` writes it without."),
+    "C0871": _program("C0871", "not expressible in PyTorch", "No function of PyTorch has the layer's meaning, or a module cannot have a weight of that name."),
+    "C0872": _program("C0872", "a network that is another one in training", "A layer with weights, or one that training treats otherwise, has traded places with a pool: right for the weights as they are, and only for these. `optimize(training=True)` moves what may be trained."),
 }  # fmt: skip
 
+_INPUT = 'input: "data" input_shape { dim: [1, 8, 16, 16] }'
+
+
+def _prototxt(title: str, explanation: str, wrong: str, right: str) -> Code:
+    """A code shown by a layer of Caffe before and after; `right` may be no layer."""
+    texts = [f'{_INPUT}\nlayer {{ type: "ReLU" name: "a" bottom: "data" top: "a" }}\n{layer}\n' for layer in (wrong, right)]
+    return Code(title, explanation, *texts, language="prototxt")
+
+
+def _layer(said: str) -> str:
+    return f'layer {{ name: "b" bottom: "a" top: "b" {said} }}'
+
+
 _CAFFE = {
-    "C0841": Code("a field that Caffe does not have", "Messages of a prototxt have the fields of `caffe.proto`, spelt as there."),
-    "C0842": Code("a field that is not as Caffe has it", "A number stands where a text is needed, a field is given twice or as often as does not fit, or one is missing."),
-    "C0843": Code("layers of types that are not known", "Layers of Caffe's forks, and those of no meaning to a network of fixed shapes, have no place here; all of them are listed."),
-    "C0844": Code("a form of a layer that is not supported", "The layer is known, and what it is asked to do has no equal here."),
-    "C0845": Code("not a .caffemodel", "The file is cut short, damaged, or something else: no message of protobuf with layers in it."),
-    "C0846": Code("a weight that is not a number", "A weight is NaN, infinite or beyond float32, or a variance is negative."),
-    "C0847": Code("weights are drawn at random", "A prototxt has no weights; they come from the `.caffemodel` of its name beside it."),
-    "C0848": Code("layers that are left out", "Losses, accuracies and what silences a blob answer nothing at inference."),
+    "C0841": _prototxt("a field that Caffe does not have", "Messages of a prototxt have the fields of `caffe.proto`, spelt as there.", _layer('type: "Pooling" pooling_param { kernel: 2 }'), _layer('type: "Pooling" pooling_param { kernel_size: 2 }')),
+    "C0842": _prototxt("a field that is not as Caffe has it", "A number stands where a text is needed, a field is given twice or as often as does not fit, or one is missing.", _layer('type: "Pooling" pooling_param { kernel_size: 2.5 }'), _layer('type: "Pooling" pooling_param { kernel_size: 2 }')),
+    "C0843": _prototxt("layers of types that are not known", "Layers of Caffe's forks, and those of no meaning to a network of fixed shapes, have no place here; all of them are listed.", _layer('type: "PriorBox"'), _layer('type: "ReLU"')),
+    "C0844": _prototxt("a form of a layer that is not supported", "The layer is known, and what it is asked to do has no equal here.", _layer('type: "Pooling" pooling_param { pool: STOCHASTIC kernel_size: 2 }'), _layer('type: "Pooling" pooling_param { pool: AVE kernel_size: 2 }')),
+    "C0845": _program("C0845", "not a .caffemodel", "The file is cut short, damaged, or something else: no message of protobuf with layers in it."),
+    "C0846": _program("C0846", "a weight that is not a number", "A weight is NaN, infinite or beyond float32, or a variance is negative."),
+    "C0847": _program("C0847", "weights are drawn at random", "A prototxt has no weights; they come from the `.caffemodel` of its name beside it."),
+    "C0848": _prototxt("layers that are left out", "Losses, accuracies and what silences a blob answer nothing at inference.", _layer('type: "Silence"').replace(' top: "b"', ""), ""),
 }  # fmt: skip
 
 CODES: Mapping[str, Code] = {**_SYNTAX, **_OPS, **_GRAPH, **_FILES, **_ONNX, **_TORCH, **_CAFFE}
