@@ -7,20 +7,22 @@ computed depends on the convolution and `m` alone: no grouping, no epilogue and 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from tvm import tirx
 from tvm.ir import Expr
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 from tvm.tirx import PrimFunc
 
-from .blocked import block, blocked_shape
-from .epilogue import Epilogue, PoolWindow, any_scalar, apply_stages
+from .blocked import Floats, block, blocked_shape
+from .epilogue import Epilogue, PoolWindow, Stage, any_scalar, apply_stages
 from .function import OPAQUE
 from .geometry import ConvGeometry
 from .pooling import average, fold, start
-from .winograd_matrices import TAPS, matrices
+from .winograd_matrices import TAPS, matrices, transform_weight
 from .winograd_transform import transform_input, transform_output
 
 PLAIN = Epilogue()
@@ -36,7 +38,6 @@ class Tiling:
 
     m: int
     rows: int | None = None
-    blocks: int = 1
     columns: int = 14
 
     @property
@@ -45,15 +46,28 @@ class Tiling:
         return self.m + TAPS - 1
 
 
+def weight_shape(conv: ConvGeometry, tiling: Tiling, lanes: int = 16) -> tuple[int, ...]:
+    """Shape of what `pack_weight` makes: [a*a, K/b, C, b], or [K/b, a*a, C, b] for groups, which walk blocks of outputs."""
+    b, positions = block(conv.out_channels, lanes), tiling.extent**2
+    blocks = conv.out_channels // b
+    return (*((positions, blocks) if tiling.rows is None else (blocks, positions)), conv.in_channels, b)
+
+
+def pack_weight(weight: Floats, tiling: Tiling, lanes: int = 16) -> Floats:
+    """[K, C, 3, 3] -> the transformed weight in the order in which it is read, rounded to float32 once."""
+    K, C, *_ = weight.shape
+    b = block(K, lanes)
+    found = transform_weight(weight, tiling.m).reshape(-1, K // b, b, C)
+    return np.ascontiguousarray(found.transpose((0, 1, 3, 2) if tiling.rows is None else (1, 0, 3, 2)), np.float32)
+
+
 def can_pool(m: int, pool: PoolWindow) -> bool:
     """Do the windows divide a tile of the output? (`can_fuse_pool` must hold too.)"""
     return m % pool.kernel[0] == 0 and m % pool.kernel[1] == 0
 
 
-def winograd_conv(
-    conv: ConvGeometry, tiling: Tiling, epilogue: Epilogue = PLAIN, name: str = "winograd_conv", lanes: int = 16
-) -> PrimFunc:
-    """(data, weight, extras before, extras after, output). The weight comes from `pack_winograd_weight`."""
+def winograd_conv(conv: ConvGeometry, tiling: Tiling, epilogue: Epilogue = PLAIN, name: str = "winograd_conv", lanes: int = 16) -> PrimFunc:
+    """(data, weight, extras before, extras after, output). The weight comes from `pack_weight`."""
     if epilogue.pool and not can_pool(tiling.m, epilogue.pool):
         raise NotImplementedError("this pool's windows don't divide the tiles: ask can_pool first")
     return _Builder(conv, tiling, epilogue, lanes).function(name)
@@ -81,15 +95,13 @@ class _Builder:
         out_size = pool.output if pool else conv.out_size
         unpooled = blocked_shape((conv.batch, conv.out_channels, *conv.out_size), self.lanes)
         shape = blocked_shape((conv.batch, conv.out_channels, *out_size), self.lanes)
-        positions = self.a * self.a
-        order = (positions, self.out_blocks) if whole else (self.out_blocks, positions)
-        with IRBuilder() as builder:
+        with IRBuilder() as builder:  # noqa: SIM117 - the function is done before the builder
             with T.prim_func():
                 T.func_name(name)
                 T.func_attr({"tirx.noalias": True, "op_pattern": OPAQUE, "global_symbol": name})
                 data = (conv.batch, self.in_blocks, *conv.in_size, self.bi)
                 self.data = T.arg("data", T.Buffer(data, "float32"))
-                self.weight = T.arg("weight", T.Buffer((*order, conv.in_channels, self.bo), "float32"))
+                self.weight = T.arg("weight", T.Buffer(weight_shape(conv, self.tiling, self.lanes), "float32"))
                 self.before = self._extras(self.epilogue.before, unpooled, "before")
                 self.after = self._extras(self.epilogue.after, shape, "after")
                 self.out = T.arg("out", T.Buffer(shape, "float32"))
@@ -112,34 +124,30 @@ class _Builder:
     # -- the two orders ---------------------------------------------------------------------------------------------
 
     def _all_at_once(self) -> None:
-        a, kb_step = self.a, self._block_step()
-        steps = self.out_blocks // kb_step
+        a = self.a
         transformed = T.alloc_buffer((a * a, self.in_blocks, self.tiles, self.bi), "float32")
         products = T.alloc_buffer((a * a, self.out_blocks, self.tiles, self.bo), "float32")
         with T.parallel(0, self.in_blocks * self.rows) as i:
             self._input_row(transformed, i // self.rows, i % self.rows, i % self.rows)
-        with T.parallel(0, a * a * steps) as i:
-            position, first = i // steps, i % steps * kb_step
-            self._multiply(transformed, products, position, first, kb_step, 
-                lambda k, c, o: self.weight[position, first + k, c, o], lambda k: first + k)
+        with T.parallel(0, a * a * self.out_blocks) as i:
+            position, k = i // self.out_blocks, i % self.out_blocks
+            self._multiply(transformed, products, position, k, lambda c, o: self.weight[position, k, c, o])
         with T.parallel(0, self.out_blocks * self.rows) as i:
             k, row = i // self.rows, i % self.rows
             self._output_row(products, k, k, row, row)
 
     def _by_groups(self) -> None:
-        a, kb_step = self.a, self._block_step()
+        a = self.a
         with T.parallel(0, self.groups) as group:
             transformed = T.alloc_buffer((a * a, self.in_blocks, self.tiles, self.bi), "float32")
-            products = T.alloc_buffer((a * a, kb_step, self.tiles, self.bo), "float32")
+            products = T.alloc_buffer((a * a, 1, self.tiles, self.bo), "float32")
             with T.serial(0, self.in_blocks) as c, T.serial(0, self.rows) as row:
                 self._guard_row(group, row, lambda at: self._input_row(transformed, c, row, at))
-            with T.serial(0, self.out_blocks // kb_step) as step:
+            with T.serial(0, self.out_blocks) as k:
                 with T.serial(0, a * a) as position:
-                    self._multiply(transformed, products, position, step * kb_step, kb_step, 
-                        lambda k, c, o: self.weight[step * kb_step + k, position, c, o], lambda k: k)
-                for k in range(kb_step):
-                    with T.serial(0, self.rows) as row:
-                        self._guard_row(group, row, lambda at, k=k, row=row: self._output_row(products, step * kb_step + k, k, row, at))
+                    self._multiply(transformed, products, position, 0, lambda c, o: self.weight[k, position, c, o])
+                with T.serial(0, self.rows) as row:
+                    self._guard_row(group, row, lambda at: self._output_row(products, k, 0, row, at))
 
     def _guard_row(self, group: Expr, row: Expr, body) -> None:
         at = group * self.rows + row
@@ -148,9 +156,6 @@ class _Builder:
             return
         with T.If(at < self.all_rows), T.Then():
             body(at)
-
-    def _block_step(self) -> int:
-        return self.tiling.blocks if self.out_blocks % self.tiling.blocks == 0 else 1
 
     # -- the three steps ---------------------------------------------------------------------------------------------
 
@@ -185,27 +190,24 @@ class _Builder:
                 for j, value in enumerate(transform_input(self.to_input, values, self.bi)):
                     T.buffer_store(transformed, value, [i * a + j, c, row * self.tile_columns + column, lane])
 
-    def _multiply(self, transformed, products, position: Expr, first: Expr, blocks: int, weight, slot) -> None:
-        """Products of one position for all tiles of the group and `blocks` blocks of outputs, a panel of tiles in registers."""
+    def _multiply(self, transformed, products, position: Expr, slot: Expr | int, weight) -> None:
+        """Products of a position and a block of outputs for all tiles of the group, a panel of tiles in registers."""
         lane = tirx.Ramp(0, 1, self.bo)
         begin = 0
         for count, size in self._panels():
             with T.serial(0, count) as panel:
                 tile = begin + panel * size
-                sums = T.alloc_buffer((blocks, size, self.bo), "float32", scope="local")
-                for k in range(blocks):
-                    for t in range(size):
-                        T.buffer_store(sums, tirx.Broadcast(tirx.const(0, "float32"), self.bo), [k, t, lane])
+                sums = T.alloc_buffer((size, self.bo), "float32", scope="local")
+                for t in range(size):
+                    T.buffer_store(sums, tirx.Broadcast(tirx.const(0, "float32"), self.bo), [t, lane])
                 with T.serial(0, self.in_blocks) as c:
                     for i in range(self.bi):
-                        vectors = [T.bind(weight(k, c * self.bi + i, lane)) for k in range(blocks)]
+                        vector = T.bind(weight(c * self.bi + i, lane))
                         for t in range(size):
                             value = tirx.Broadcast(transformed[position, c, tile + t, i], self.bo)
-                            for k, vector in enumerate(vectors):
-                                T.buffer_store(sums, T.fma(value, vector, sums[k, t, lane]), [k, t, lane])
-                for k in range(blocks):
-                    for t in range(size):
-                        T.buffer_store(products, sums[k, t, lane], [position, slot(k), tile + t, lane])
+                            T.buffer_store(sums, T.fma(value, vector, sums[t, lane]), [t, lane])
+                for t in range(size):
+                    T.buffer_store(products, sums[t, lane], [position, slot, tile + t, lane])
             begin += count * size
 
     def _panels(self) -> list[tuple[int, int]]:
@@ -241,35 +243,40 @@ class _Builder:
         with T.serial(0, steps[0]) as y, T.serial(0, steps[1]) as x:
             if ragged:
                 with T.If(tirx.all(y0 + y < size[0], x0 + x < size[1])), T.Then():
-                    self._finish_element(sums, n, k, (y0, x0), (y, x), window)
+                    self._finish_element(sums, n, k, (y0, x0), (y, x))
             else:
-                self._finish_element(sums, n, k, (y0, x0), (y, x), window)
+                self._finish_element(sums, n, k, (y0, x0), (y, x))
 
-    def _finish_element(self, sums, n: Expr, k: Expr, corner: tuple[Expr, Expr], at: tuple[Expr, Expr], window: tuple[int, int]) -> None:
+    def _finish_element(self, sums, n: Expr, k: Expr, corner: tuple[Expr, Expr], at: tuple[Expr, Expr]) -> None:
         """One output: the stages on each tap of its window, the pool, the stages after it."""
-        pool, (y, x) = self.epilogue.pool, at
-        scalar_before, scalar_after = any_scalar(self.epilogue.before), any_scalar(self.epilogue.after)
+        (y, x), pool = at, self.epilogue.pool
         h, w = corner[0] + y, corner[1] + x
+        rows, columns = pool.kernel if pool else (1, 1)
 
-        def before_at(r: int, s: int, o: Expr) -> Expr:
-            where = [n, k, h * window[0] + r, w * window[1] + s, o]
-            read = lambda tensor, extra: tensor[k, o] if extra.kind == "channel" else tensor[tuple(where)]  # noqa: E731
-            return apply_stages(sums[y * window[0] + r, x * window[1] + s, o], self.epilogue.before, self.before, read)
+        def tap(r: int, s: int, o: Expr) -> Expr:
+            where = (n, k, h * rows + r, w * columns + s, o)
+            read = lambda tensor, extra: tensor[k, o] if extra.kind == "channel" else tensor[where]  # noqa: E731
+            return apply_stages(sums[y * rows + r, x * columns + s, o], self.epilogue.before, self.before, read)
 
-        if pool:
-            pooled = T.alloc_buffer((self.bo,), "float32", scope="local")
-            with T.vectorized(0, self.bo) as o:
-                T.buffer_store(pooled, start(pool), [o])
-            for r in range(window[0]):
-                for s in range(window[1]):
-                    with (T.serial if scalar_before else T.vectorized)(0, self.bo) as o:
-                        T.buffer_store(pooled, fold(pool, pooled[o], before_at(r, s, o)), [o])
-        with (T.serial if scalar_after or (scalar_before and not pool) else T.vectorized)(0, self.bo) as o:
-            if pool:
-                value = pooled[o]
-                if pool.kind == "avg":
-                    value = average(value, tirx.const(window[0] * window[1], "float32"))
-            else:
-                value = before_at(0, 0, o)
+        value = self._pooled(pool, tap) if pool else lambda o: tap(0, 0, o)
+        with self._lanes(self.epilogue.after if pool else (*self.epilogue.before, *self.epilogue.after)) as o:
             read = lambda tensor, extra: tensor[k, o] if extra.kind == "channel" else tensor[n, k, h, w, o]  # noqa: E731
-            T.buffer_store(self.out, apply_stages(value, self.epilogue.after, self.after, read), [n, k, h, w, o])
+            T.buffer_store(self.out, apply_stages(value(o), self.epilogue.after, self.after, read), [n, k, h, w, o])
+
+    def _pooled(self, pool: PoolWindow, tap: Callable[[int, int, Expr], Expr]) -> Callable[[Expr], Expr]:
+        """The window folded row by row, as the standalone pool does it, so that both give the same bits."""
+        pooled = T.alloc_buffer((self.bo,), "float32", scope="local")
+        with T.vectorized(0, self.bo) as o:
+            T.buffer_store(pooled, start(pool), [o])
+        rows, columns = pool.kernel
+        for r in range(rows):
+            for s in range(columns):
+                with self._lanes(self.epilogue.before) as o:
+                    T.buffer_store(pooled, fold(pool, pooled[o], tap(r, s, o)), [o])
+        if pool.kind != "avg":
+            return lambda o: pooled[o]
+        return lambda o: average(pooled[o], tirx.const(rows * columns, "float32"))
+
+    def _lanes(self, stages: Sequence[Stage]):
+        """A loop over the lanes: of vectors, or where a stage calls a C function, of scalars."""
+        return (T.serial if any_scalar(stages) else T.vectorized)(0, self.bo)
