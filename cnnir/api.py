@@ -221,21 +221,22 @@ def compile(
 
     `target` is `llvm` (this CPU), `llvm -mcpu=...` or `cuda`; `arch` goes with `cuda` (default sm_80). `threads`
     defaults to the cores this process may use. `conv` decides the convolution algorithm by the convolution alone,
-    so that moved and unmoved networks compare; `direct` is the only one so far. `fusion` is `full` (activation and
-    pool in their convolution's kernel), `act` (pools apart) or `none` (every layer a kernel of its own).
+    so that moved and unmoved networks compare: `direct` (plain sums), `winograd` (wherever it can be) or `auto` (the faster
+    by estimate). `fusion` is `full` (activation and pool in their convolution's kernel), `act` (pools apart) or `none`
+    (every layer a kernel of its own).
     """
     from cnnir.backends.tvm.compile import compile_graph
     from cnnir.backends.tvm.targets import parse_target
 
-    if conv == "winograd":
-        raise CnnirError(Diagnostic("C0508", "`conv=winograd` is not available yet", help="use `conv=direct` or `conv=auto`"), 2)
     network = _as_graph(graph)
     if place is not None:
         network = optimize(network, target, place, exactness).graph
-    return compile_graph(network, parse_target(target, arch), threads, fusion)
+    return compile_graph(network, parse_target(target, arch), threads, fusion, conv)
 
 
-def emit(graph: Graph, form: Form, target: str = "llvm", arch: str | None = None, fusion: Fusion = "full") -> str:
+def emit(
+    graph: Graph, form: Form, target: str = "llvm", arch: str | None = None, fusion: Fusion = "full", conv: ConvAlgorithm = "auto"
+) -> str:
     """The network as text in one of the forms it goes through: cnn, relax, tir, llvm-ir, cuda, ptx; or as Relay.
 
     Relay's weights are arguments, and `export_relay` writes them beside the text.
@@ -249,7 +250,7 @@ def emit(graph: Graph, form: Form, target: str = "llvm", arch: str | None = None
     from cnnir.backends.tvm.emit import emit as emit_form
     from cnnir.backends.tvm.targets import parse_target
 
-    return emit_form(graph, form, parse_target(target, arch), fusion)
+    return emit_form(graph, form, parse_target(target, arch), fusion, conv)
 
 
 def export_relay(graph: Graph, path: str | Path) -> None:

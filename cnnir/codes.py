@@ -109,7 +109,7 @@ _FILES = {
     "C0505": Code("no CUDA tool-chain", "Compiling for CUDA needs NVRTC or nvcc: `pip install 'cnnir[cuda]'`. Source can be emitted without."),
     "C0506": Code("no GPU", "A CUDA program can be compiled anywhere, and run where there is an NVIDIA GPU."),
     "C0507": _program("C0507", "no such target", "Targets are `llvm` and `cuda`, with TVM's options."),
-    "C0508": _program("C0508", "an option is not available yet", "The option is planned."),
+    "C0508": _program("C0508", "no such convolution algorithm", "`conv` is `auto`, `direct` or `winograd`."),
     "C0512": _program("C0512", "layers that cannot be compiled", "Opaque nodes, recurrent layers and 8-bit floats have a place in a network, and no code."),
     "C0509": _program("C0509", "options that contradict each other", "An `--emit` form belongs to one kind of target; what a move costs in a runtime is asked by `place=auto` alone."),
     "C0510": Code("no such pass", "The name in a pipeline is none of the passes.", "place,dcee", "place,dce", "pipeline"),

@@ -58,7 +58,7 @@ _USES: Mapping[str, tuple[str, str]] = {
         _SMALL + 'cnnir.compile(net).save("n.cnnpkg")\ncnnir.load_program("n.cnnpkg")\n',
     ),
     "C0507": (_SMALL + 'cnnir.compile(net, target="lvm")\n', _SMALL + 'cnnir.compile(net, target="llvm")\n'),
-    "C0508": (_SMALL + 'cnnir.compile(net, conv="winograd")\n', _SMALL + 'cnnir.compile(net, conv="direct")\n'),
+    "C0508": (_SMALL + 'cnnir.compile(net, conv="fft")\n', _SMALL + 'cnnir.compile(net, conv="direct")\n'),
     "C0509": (_SMALL + 'cnnir.emit(net, "ptx", target="llvm")\n', _SMALL + 'cnnir.emit(net, "tir", target="llvm")\n'),
     "C0512": (_RECURRENT + "cnnir.compile(net)\n", _SMALL + "cnnir.compile(net)\n"),
     "C0514": (_net("f32[65536, 65536]", "x -> relu") + "cnnir.compile(net)\n", _SMALL + "cnnir.compile(net)\n"),

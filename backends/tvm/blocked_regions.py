@@ -16,6 +16,7 @@ from cnnir.ops.tensor import Concat, Flatten
 from cnnir.scalar.expr import Param, Var
 from cnnir.types import TensorType
 
+from .algorithm import choose
 from .context import Context, step_keys
 from .kernels.blocked import block, blocked_shape, dense_panel, pack_channel, pack_conv_weight, pack_dense_weight
 from .kernels.blocked import pack as pack_tensor
@@ -26,6 +27,7 @@ from .kernels.geometry import ConvGeometry, can_fuse_pool
 from .kernels.layout import concat_kernel, flatten_kernel
 from .kernels.pointwise import pointwise
 from .kernels.pooling import pool2d
+from .kernels.winograd import can_pool, pack_weight, weight_shape, winograd_conv
 from .plain import affine_windows
 from .plan import Array, Buffer
 from .regions import Region, Step, anchor_step
@@ -56,12 +58,17 @@ def takes_steps(layer: Layer) -> bool:
     return not isinstance(layer.op, Concat | Flatten)
 
 
-def takes_pool(graph: Graph, anchor: Layer, pool: Layer, lanes: int) -> bool:
-    """Whether the pool can ride in the anchor's kernel: only in a convolution's registers, nothing computed twice."""
+def takes_pool(context: Context, anchor: Layer, pool: Layer) -> bool:
+    """Whether the pool can ride in the anchor's kernel: only in a convolution's registers or tiles, nothing computed twice."""
+    graph, lanes = context.graph, context.lanes
     if not (isinstance(anchor.op, Conv) and isinstance(pool.op, Pooling) and has_template(graph, anchor)):
         return False
     window = pool_window(pool.op, anchor.type)
-    return window is not None and can_fuse_pool(_geometry(graph, anchor), window, lanes)
+    if window is None:
+        return False
+    geometry = _geometry(graph, anchor)
+    tiling = choose(geometry, context.conv, lanes)
+    return can_fuse_pool(geometry, window, lanes) and (tiling is None or can_pool(tiling.m, window))
 
 
 def plan_blocked(context: Context, region: Region) -> None:
@@ -197,11 +204,22 @@ def _plan_conv(context: Context, region: Region) -> None:
     epilogue = Epilogue(tuple(_stage(context, s) for s in before), pool, tuple(_stage(context, s) for s in region.after))
     data = context.operand(graph.data(layer.name)[0], "blocked")
     key = dict(layer.weights)["weight"]
-    packed = _packed_kernel_shape(geometry, lanes)
-    weight = context.constant("kernel", packed, "float32", lambda: pack_conv_weight(graph.weights[key], geometry.groups, lanes))
+    tiling = choose(geometry, context.conv, lanes)
+    if tiling is None:
+        packed = _packed_kernel_shape(geometry, lanes)
+        weight = context.constant("kernel", packed, "float32", lambda: pack_conv_weight(graph.weights[key], geometry.groups, lanes))
+    else:
+        packed = weight_shape(geometry, tiling, lanes)
+        weight = context.constant("kernel", packed, "float32", lambda: pack_weight(graph.weights[key], tiling, lanes))
     operands = [data, weight, *_step_operands(context, [*before, *region.after])]
-    identity = ("conv", geometry, pool, len(before), lanes)
-    _emit(context, region, identity, lambda name: direct_conv(geometry, epilogue, name, lanes), operands)
+    identity = ("conv", geometry, tiling, pool, len(before), lanes)
+
+    def make(name: str) -> PrimFunc:
+        if tiling is None:
+            return direct_conv(geometry, epilogue, name, lanes)
+        return winograd_conv(geometry, tiling, epilogue, name, lanes)
+
+    _emit(context, region, identity, make, operands)
 
 
 def _packed_kernel_shape(conv: ConvGeometry, lanes: int) -> tuple[int, ...]:

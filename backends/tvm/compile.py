@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from tvm.target import codegen
@@ -19,6 +20,7 @@ from cnnir.ir.graph import Graph
 from cnnir.ir.limits import refuse_too_large
 from cnnir.work import activation_evaluations, macs
 
+from .algorithm import ConvAlgorithm
 from .build import build_llvm, export
 from .concats import narrow_concats
 from .cpu import FEATURES, kernel_flags
@@ -40,21 +42,35 @@ if TYPE_CHECKING:
     import tvm
 
 
-def lower(graph: Graph, spec: TargetSpec, fusion: Fusion = "full") -> tuple[Plan, tvm.IRModule, Any]:
-    """The plan, the Relax module and the TVM target of a network; raises CnnirError for one too large."""
+def lower(graph: Graph, spec: TargetSpec, fusion: Fusion = "full", conv: ConvAlgorithm = "auto") -> tuple[Plan, tvm.IRModule, Any]:
+    """The plan, the Relax module and the TVM target of a network; raises CnnirError for one too large, or `conv` not of the target."""
+    require_algorithm(conv, spec)
     refuse_too_large(graph)
     graph = narrow_concats(expanded(graph, lambda op: not has_own_rule(op)))
     if spec.kind == "cuda":
         found = plan(graph, "cuda", 1, fusion)
         return found, relax_module(found), None
     target = _llvm_target(spec)
-    found = plan(graph, "llvm", lanes(target), fusion)
+    found = plan(graph, "llvm", lanes(target), fusion, conv)
     return found, relax_module(found), target
 
 
-def compile_graph(graph: Graph, spec: TargetSpec, threads: int | None = None, fusion: Fusion = "full") -> Program:
+def require_algorithm(conv: str, spec: TargetSpec) -> None:
+    """Raise CnnirError (exit code 2) unless the algorithm is known, and there is code of it for the target."""
+    known = get_args(ConvAlgorithm)
+    if conv not in known:
+        close = difflib.get_close_matches(conv, known, 1)
+        help = f"did you mean `{close[0]}`?" if close else f"choose {', '.join(f'`{name}`' for name in known)}"
+        raise CnnirError(Diagnostic("C0508", f"no convolution algorithm `{conv}`", help=help), 2)
+    if conv == "winograd" and spec.kind != "llvm":
+        raise CnnirError(Diagnostic("C0509", f"`conv=winograd` is for CPUs, and the target is `{spec}`", help="use `conv=auto`"), 2)
+
+
+def compile_graph(
+    graph: Graph, spec: TargetSpec, threads: int | None = None, fusion: Fusion = "full", conv: ConvAlgorithm = "auto"
+) -> Program:
     """Compile a network; raises CnnirError (exit code 3) where a tool-chain is missing."""
-    found, module, target = lower(graph, spec, fusion)
+    found, module, target = lower(graph, spec, fusion, conv)
     folder = Path(tempfile.mkdtemp(prefix="cnnir-"))
     try:
         return _built(graph, spec, threads, (found, module, target), folder)

@@ -11,6 +11,7 @@ import numpy as np
 from cnnir.ir.graph import Graph, Value
 from cnnir.ops.elementwise import Elementwise
 
+from .algorithm import ConvAlgorithm
 from .plan import Array, Buffer, Constant, KernelCall, Layout, Plan, Values
 from .regions import Step
 
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class Context:
-    """The state of planning one network for one target. `kind` is `llvm` or `cuda`, `lanes` the vector width in floats."""
+    """The state of planning one network for one target. `kind` is `llvm` or `cuda`, `lanes` the vector width in floats.
+
+    `conv` is the algorithm that is asked for.
+    """
 
     graph: Graph
     kind: str
     lanes: int
     plan: Plan
     values: Values
+    conv: ConvAlgorithm = "auto"
 
     def constant(self, stem: str, shape: Sequence[int], dtype: str, make: Callable[[], Array]) -> Buffer:
         """A new constant argument; `make` is called when the program is built."""

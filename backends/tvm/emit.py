@@ -10,6 +10,7 @@ from tvm.tirx import PrimFunc
 from cnnir.diagnostics import CnnirError, Diagnostic
 from cnnir.ir.graph import Graph
 
+from .algorithm import ConvAlgorithm
 from .build import build_llvm
 from .compile import cuda_code, lower
 from .cuda_build import build_cuda
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 Form = Literal["relax", "tir", "llvm-ir", "cuda", "ptx"]
 
 
-def emit(graph: Graph, form: Form, spec: TargetSpec, fusion: Fusion = "full") -> str:
+def emit(graph: Graph, form: Form, spec: TargetSpec, fusion: Fusion = "full", conv: ConvAlgorithm = "auto") -> str:
     """The network in a form; CUDA source needs no tool-chain, PTX does. Raises CnnirError (2) where target and form differ."""
     wanted = {"llvm-ir": "llvm", "cuda": "cuda", "ptx": "cuda"}.get(form, spec.kind)
     if wanted != spec.kind:
         raise CnnirError(Diagnostic("C0509", f"--emit {form} needs --target {wanted}, got `{spec}`"), 2)
-    _, module, target = lower(graph, spec, fusion)
+    _, module, target = lower(graph, spec, fusion, conv)
     if form == "relax":
         return str(module["main"].script())
     if form == "tir":

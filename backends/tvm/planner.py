@@ -9,6 +9,7 @@ from cnnir.ops.opaque import Opaque
 from cnnir.ops.tensor import Input
 
 from . import blocked_regions
+from .algorithm import ConvAlgorithm
 from .context import Context
 from .kernels.blocked import blocked_shape
 from .kernels.layout import pack_kernel, unpack_kernel
@@ -19,14 +20,14 @@ from .plan import Buffer, Convert, Layout, Plan, Values
 from .regions import Fusion, Kernels, partition
 
 
-def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion = "full") -> Plan:
+def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion = "full", conv: ConvAlgorithm = "auto") -> Plan:
     """The kernel calls of a network for a target kind (`llvm` or `cuda`) with vectors of `lanes` floats.
 
     On `cuda` every region is plain and pools stay kernels of their own: dlight schedules one reduction a kernel.
     """
     _require_rules(graph)
     result = Plan()
-    context = Context(graph, kind, lanes, result, Values({}))
+    context = Context(graph, kind, lanes, result, Values({}), conv)
     context.values = Values(_conversions(context))
     templates = kind == "llvm"
     for name, t in graph.inputs.items():
@@ -35,7 +36,7 @@ def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion = "full") -> Plan:
         context.values.put(Value(name), "plain", buffer)
     kernels = Kernels(
         takes_steps=lambda layer: not (templates and blocked_regions.has_template(graph, layer)) or blocked_regions.takes_steps(layer),
-        takes_pool=lambda anchor, pool: templates and blocked_regions.takes_pool(graph, anchor, pool, lanes),
+        takes_pool=lambda anchor, pool: templates and blocked_regions.takes_pool(context, anchor, pool),
         reads=reads,
     )
     for region in partition(graph, fusion, kernels):

@@ -12,6 +12,7 @@ import numpy as np
 
 from .console import (
     console,
+    conv_option,
     emit_json,
     exactness_option,
     json_option,
@@ -50,14 +51,16 @@ class Row:
 @place_option("always")
 @exactness_option
 @threads_option
+@conv_option
 @click.option("--rounds", type=click.IntRange(2), default=7, show_default=True, help="Turns each contestant gets.")
 @click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Timed runs a turn, after one thrown away.")
 @click.option("--layers", is_flag=True, help="The paper's setting: every layer a kernel, activation time per site.")
 @click.option("--against", default="", metavar="PEERS", help="Also race these: onnxruntime,openvino.")
 @json_option
 def command(
-    model: str, place: str, exactness: str, threads: int | None, rounds: int, runs: int, layers: bool, against: str, as_json: bool
-) -> None:
+    model: str, place: str, exactness: str, threads: int | None, conv: str, rounds: int, runs: int, layers: bool, against: str,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Time MODEL before and after reordering, in turns, outputs compared first.
 
     \b
@@ -72,7 +75,7 @@ def command(
     if layers:
         from .bench_layers import bench_layers
 
-        bench_layers(graph, place, exactness, threads, rounds, runs, as_json)
+        bench_layers(graph, place, exactness, threads, conv, rounds, runs, as_json)
         return
     done = cnnir.optimize(graph, place=place, exactness=exactness)  # type: ignore[arg-type]  # click checked the choice
     from cnnir.backends.race import race
@@ -80,7 +83,7 @@ def command(
 
     feeds = random_feeds(graph.inputs, graph.ranges)
     with ExitStack() as stack:
-        rows, expected = _ours(graph, done, feeds, threads, exactness)
+        rows, expected = _ours(graph, done, feeds, threads, exactness, conv)
         names = [name for name in against.split(",") if name]
         rows += _peers(stack, graph, feeds, expected, names, threads)
         with progress("timing", rounds * len(rows)) as step:
@@ -96,7 +99,7 @@ def _moved(done: Optimized) -> int:
     return sum(d.verdict == "moved" for d in done.decisions)
 
 
-def _ours(graph: Graph, done: Optimized, feeds: Outputs, threads: int | None, exactness: str) -> tuple[list[Row], Outputs]:
+def _ours(graph: Graph, done: Optimized, feeds: Outputs, threads: int | None, exactness: str, conv: str) -> tuple[list[Row], Outputs]:
     """The three variants, and the outputs of the first; raises CnnirError where an exact move changed a bit."""
     import cnnir
     from cnnir.backends.race import time_calls
@@ -106,7 +109,7 @@ def _ours(graph: Graph, done: Optimized, feeds: Outputs, threads: int | None, ex
     expected: Outputs | None = None
     with progress("compiling", len(plans)) as step:
         for name, network, fusion in plans:
-            program = cnnir.compile(network, threads=threads, fusion=fusion)
+            program = cnnir.compile(network, threads=threads, fusion=fusion, conv=conv)  # type: ignore[arg-type]  # click checked the choice
             outputs = program(feeds)
             expected = outputs if expected is None else expected
             answer = _compared(expected, outputs, exactness)

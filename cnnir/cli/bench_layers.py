@@ -42,13 +42,13 @@ class Row:
         return median(self.ratios)
 
 
-def bench_layers(graph: Graph, place: str, exactness: str, threads: int | None, rounds: int, runs: int, as_json: bool) -> None:
+def bench_layers(graph: Graph, place: str, exactness: str, threads: int | None, conv: str, rounds: int, runs: int, as_json: bool) -> None:
     """Measure and print the table; raises CnnirError where the outputs of the two networks differ."""
     import cnnir
     from cnnir.feeds import random_feeds
 
     done = cnnir.optimize(graph, place=place, exactness=exactness)  # type: ignore[arg-type]  # click checked the choice
-    programs = [cnnir.compile(g, threads=threads, fusion="none") for g in (graph, done.graph)]
+    programs = [cnnir.compile(g, threads=threads, fusion="none", conv=conv) for g in (graph, done.graph)]  # type: ignore[arg-type]  # click checked the choice
     feeds = random_feeds(graph.inputs, graph.ranges)
     outputs = [program(feeds) for program in programs]
     if exactness == "exact" and any((outputs[0][n] != outputs[1][n]).any() for n in outputs[0]):

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from .console import (
+    conv_option,
     emit_json,
     exactness_option,
     json_option,
@@ -29,7 +30,7 @@ _FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx", "relay")
 @exactness_option
 @nan_option
 @threads_option
-@click.option("--conv", type=click.Choice(["auto", "direct"]), default="auto", show_default=True, help="Convolution algorithm.")
+@conv_option
 @click.option(
     "--fusion", type=click.Choice(["full", "act", "none"]), default="full", show_default=True, help="What rides in a convolution's kernel."
 )
@@ -63,7 +64,7 @@ def command(
         export_relay(done.graph, output)  # whose weights go beside it
         return
     if emit is not None:
-        _print_form(cnnir.emit(done.graph, emit, target, arch, fusion), output)  # type: ignore[arg-type]
+        _print_form(cnnir.emit(done.graph, emit, target, arch, fusion, conv), output)  # type: ignore[arg-type]
         return
     assert output is not None
     program = cnnir.compile(done.graph, target, arch=arch, threads=threads, conv=conv, fusion=fusion)  # type: ignore[arg-type]

@@ -175,6 +175,13 @@ def model_argument(function: F) -> F:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of a table.")
 threads_option = click.option("--threads", type=click.IntRange(1), default=None, help="Threads to run on.  [default: all cores]")
+conv_option = click.option(
+    "--conv",
+    type=click.Choice(["auto", "direct", "winograd"]),
+    default="auto",
+    show_default=True,
+    help="Convolution algorithm: the faster by estimate, plain sums, or Winograd wherever it can be.",
+)
 exactness_option = click.option(
     "--exactness",
     type=click.Choice(["exact", "ulp"]),

@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from .arrays import read_arrays
-from .console import emit_json, json_option, load_model, shape_option, target_options, threads_option, weights_option
+from .console import conv_option, emit_json, json_option, load_model, shape_option, target_options, threads_option, weights_option
 
 Array = np.ndarray[Any, Any]
 
@@ -33,6 +33,7 @@ Array = np.ndarray[Any, Any]
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=None, metavar="OUT.npz", help="Write the outputs.")
 @target_options
 @threads_option
+@conv_option
 @click.option("--verify", is_flag=True, help="Compare a package's weights with their hash first.")
 @json_option
 def command(
@@ -43,6 +44,7 @@ def command(
     target: str,
     arch: str | None,
     threads: int | None,
+    conv: str,
     verify: bool,
     as_json: bool,
 ) -> None:
@@ -60,7 +62,7 @@ def command(
     if _is_folder(model):
         program = cnnir.load_program(model, threads, verify)
     else:
-        program = cnnir.compile(load_model(model), target, arch=arch, threads=threads)
+        program = cnnir.compile(load_model(model), target, arch=arch, threads=threads, conv=conv)  # type: ignore[arg-type]  # click checked the choice
     if seed is None and not inputs:
         raise click.UsageError(f"say what to run on: --input FILE (inputs: {', '.join(program.inputs)}), or --random SEED")
     from cnnir.feeds import random_feeds

@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from cnnir.facts.precision import Precision
 
 ALGORITHM = 64
-"""How much less exact than a plain sum a convolution may be computed: Winograd transforms lose up to two digits."""
+"""How much less exact than a plain sum a convolution may be computed: by FFT, in blocks, in lower precision inside."""
+AMPLIFICATION = 1565
+"""How much Winograd's transforms may amplify errors: F(6x6, 3x3), the largest tile that any backend chooses, by its matrices."""
+TRANSFORMS = 40
+"""Roundings of a term on its way through the transforms of data, weights and sums, beside those of the sum over channels."""
 
 
 def sum_range(data: Interval, weight: Array, bias: Array | None, padded: bool, precision: Precision) -> Interval:
     """The range of sum w x + b over rows of `weight`, for x in `data` or 0 where padded.
 
     Interval arithmetic on the real weights in float64, widened by the error of summing n products in any order,
-    gamma_n sum |w| |x| with gamma_n = n u / (1 - n u).
+    gamma_n sum |w| |x| with gamma_n = n u / (1 - n u), times what a faster algorithm may lose.
     """
     from cnnir.facts.interval import Interval  # facts are about ops, so ops come first
 
@@ -37,7 +41,10 @@ def sum_range(data: Interval, weight: Array, bias: Array | None, padded: bool, p
     shift = np.zeros(len(rows)) if bias is None else np.asarray(bias, np.float64)
     lo, hi = (min(data.lo, 0.0), max(data.hi, 0.0)) if padded else (data.lo, data.hi)
     magnitude = (positive - negative) * max(abs(lo), abs(hi)) + np.abs(shift)
-    spread = (rows.shape[1] + 2) * precision.unit * ALGORITHM
+    roundings = ALGORITHM * (rows.shape[1] + 2)
+    if weight.shape[2:] == (3, 3):
+        roundings = max(roundings, AMPLIFICATION * (weight.shape[1] + TRANSFORMS))
+    spread = roundings * precision.unit
     slack = magnitude * (spread / (1 - spread) if spread < 0.5 else np.inf) + precision.tiny
     low = float(np.min(positive * lo + negative * hi + shift - slack))
     high = float(np.max(positive * hi + negative * lo + shift + slack))

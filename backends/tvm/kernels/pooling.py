@@ -23,10 +23,16 @@ def start(pool: PoolWindow) -> Expr:
     return tirx.const(identity if pool.start is None else pool.start, "float32")
 
 
+def fold(pool: PoolWindow, held: Expr, new: Expr) -> Expr:
+    """One step of a pool from the left; at a tie (-0 and +0) the earlier value stays."""
+    if pool.kind == "avg":
+        return held + new
+    return tirx.max(new, held) if pool.kind == "max" else tirx.min(new, held)
+
+
 def pool_reducer(pool: PoolWindow) -> Callable[..., Expr]:
-    """Fold from the left; at a tie (-0 and +0) the earlier value stays."""
-    fold = {"max": lambda held, new: tirx.max(new, held), "min": lambda held, new: tirx.min(new, held), "avg": lambda held, new: held + new}
-    return te.comm_reducer(fold[pool.kind], lambda _: start(pool), name=pool.kind)
+    """The fold as a reduction."""
+    return te.comm_reducer(lambda held, new: fold(pool, held, new), lambda _: start(pool), name=pool.kind)
 
 
 def average(total: Expr, count: Expr) -> Expr:
