@@ -121,7 +121,7 @@ def test_nan_counts_where_it_is() -> None:
 
 
 def test_a_sweep_shows_a_direction_that_nobody_derived() -> None:
-    formula, domain = apply("pow", 2 + X, X), Interval(-1.0, 10.0)
+    formula, domain = apply("mod", X, 100 + apply("exp", X)), Interval(-1.0, 10.0)
     fact = Analysis(F32).on(formula, domain)
     assert fact.direction == UNKNOWN
     swept = replace(CLEAN, lo=-1.0, hi=10.0)
