@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .names import output_names
 from .session import Array, Runtime, Session
 
 
@@ -35,20 +36,13 @@ class _Session:
         for name, array in self._held.items():
             self._request.set_tensor(name, runtime.Tensor(array, shared_memory=True))
         # A tensor can have several names and the model's own is among them.
-        self._ports = dict(zip(_output_names(model), compiled.outputs, strict=True))
+        self._ports = dict(zip(output_names(model), compiled.outputs, strict=True))
 
     def run(self) -> None:
         self._request.infer()
 
     def outputs(self) -> Mapping[str, Array]:
         return {name: np.array(self._request.get_tensor(port).data) for name, port in self._ports.items()}
-
-
-def _output_names(model: Path) -> list[str]:
-    import onnx
-
-    reader: Any = onnx
-    return [o.name for o in reader.load(str(model), load_external_data=False).graph.output]
 
 
 def _open(model: Path, feeds: Mapping[str, Array], threads: int) -> Session:

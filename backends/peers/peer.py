@@ -14,7 +14,9 @@ from typing import IO, Any
 
 from cnnir.diagnostics import CnnirError, Diagnostic
 
+from . import environments
 from .arrays import Array, read_arrays, write_arrays
+from .names import output_names
 from .registry import runtime
 
 
@@ -45,15 +47,23 @@ class Peer:
         self._names = names
         self.name = name
         self._runtime = runtime(name)
-        if python == sys.executable and find_spec(self._runtime.package) is None:
+        if not self._runtime.requires and python == sys.executable and find_spec(self._runtime.package) is None:
             help = f"pip install '{self._runtime.install}'"
             raise CnnirError(Diagnostic("C0711", f"`{self._runtime.package}` is not installed", help=help), exit_code=3)
+        own = bool(self._runtime.requires)
+        if own and not environments.installed(self._runtime):
+            raise CnnirError(environments.missing(self._runtime), exit_code=3)
+        self._model = model
         self._folder = tempfile.TemporaryDirectory(prefix="cnnir-peer-")
         folder = Path(self._folder.name)
         write_arrays(folder / "inputs.npz", feeds)
         self._errors: IO[bytes] = (folder / "stderr").open("w+b")
-        worker = [python, "-m", "cnnir.backends.peers.worker", name, str(model), str(folder / "inputs.npz"), "--threads", str(threads)]
-        self._process = subprocess.Popen(worker, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True)
+        worker = environments.worker(self._runtime) if own else [python, "-m", "cnnir.backends.peers.worker"]
+        worker += [self._runtime.module, name, str(model), str(folder / "inputs.npz"), "--threads", str(threads)]
+        variables = environments.variables(self._runtime) if own else None
+        self._process = subprocess.Popen(
+            worker, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
+        )
         try:
             self.version: str = self._answer()["version"]
         except BaseException:
@@ -70,6 +80,9 @@ class Peer:
         self._ask("run 1")
         self._ask(f"outputs {path}")
         found = read_arrays(path)
+        if self._runtime.requires and len(found) > 1:
+            order = output_names(self._model)  # MNN sorts them by name; ncnn calls them by number
+            found = {name: found[name] for name in order} if set(order) == set(found) else found
         return found if self._names is None else dict(zip(self._names, found.values(), strict=True))
 
     def close(self) -> None:
@@ -115,4 +128,7 @@ class Peer:
         self._errors.seek(0)
         said = self._errors.read().decode(errors="replace").strip().splitlines()
         reason = said[-1] if said else f"it ended with exit code {self._process.returncode}"
+        _, refused, words = reason.partition("NotConverted: ")
+        if refused:
+            return CnnirError(Diagnostic("C0713", f"`{self.name}`: not converted: {words}"))
         return CnnirError(Diagnostic("C0712", f"`{self.name}` cannot run the model: {reason}", notes=tuple(said[-6:-1])))

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from cnnir.diagnostics import CnnirError, Diagnostic
 
-from . import onnxruntime, openvino
+from . import mnn, ncnn, onnxruntime, openvino
 from .session import Runtime
 
-RUNTIMES: Mapping[str, Runtime] = {r.name: r for r in (*onnxruntime.RUNTIMES, *openvino.RUNTIMES)}
+RUNTIMES: Mapping[str, Runtime] = {r.name: r for r in (*onnxruntime.RUNTIMES, *openvino.RUNTIMES, *ncnn.RUNTIMES, *mnn.RUNTIMES)}
 """Name -> runtime, installed or not."""
 
 

@@ -12,6 +12,10 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
+class NotConverted(Exception):
+    """A runtime's converter refused the network, for the reason given."""
+
+
 class Session(Protocol):
     """A network loaded into a runtime together with its inputs."""
 
@@ -35,3 +39,10 @@ class Runtime:
     """Loads a model for (path, inputs, threads); imports the package only then."""
     install: str = "cnnir[peers]"
     """What pip installs."""
+    requires: tuple[str, ...] = ()
+    """What pip installs where it runs in an environment of its own; empty where it runs in ours."""
+
+    @property
+    def module(self) -> str:
+        """The name of the file beside this one that it is in."""
+        return self.open.__module__.rpartition(".")[2]

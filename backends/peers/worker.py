@@ -1,4 +1,6 @@
-"""One runtime in a process of its own: `python -m cnnir.backends.peers.worker NAME model.onnx inputs.npz --threads N`.
+"""One runtime in a process of its own: `python -m cnnir.backends.peers.worker FILE NAME model.onnx inputs.npz --threads N`.
+
+NAME is a runtime of FILE, a module beside this one. Needs no cnnir but this folder, for runtimes with environments of their own.
 
 Answers each line of standard input with a line of JSON on standard output; the first line says that the model is loaded.
 
@@ -10,6 +12,7 @@ Answers each line of standard input with a line of JSON on standard output; the 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import sys
@@ -19,8 +22,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .arrays import read_arrays, write_arrays
-from .registry import RUNTIMES
-from .session import Session
+from .session import Runtime, Session
 
 
 def _say(out: TextIO, message: object) -> None:
@@ -55,12 +57,14 @@ def _version(package: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Load the model, then answer until told to quit; errors go to standard error, exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m cnnir.backends.peers.worker")
-    parser.add_argument("name", choices=list(RUNTIMES))
+    parser.add_argument("file")
+    parser.add_argument("name")
     parser.add_argument("model", type=Path)
     parser.add_argument("inputs", type=Path)
     parser.add_argument("--threads", type=int, required=True)
     given = parser.parse_args(arguments)
-    runtime = RUNTIMES[given.name]
+    found: tuple[Runtime, ...] = importlib.import_module(f".{given.file}", __package__).RUNTIMES
+    (runtime,) = (r for r in found if r.name == given.name)
     with _private_stdout() as out:
         session = runtime.open(given.model, read_arrays(given.inputs), given.threads)
         _say(out, {"runtime": runtime.name, "version": _version(runtime.package)})

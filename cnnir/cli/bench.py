@@ -55,11 +55,12 @@ class Row:
 @click.option("--rounds", type=click.IntRange(2), default=7, show_default=True, help="Turns each contestant gets.")
 @click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Timed runs a turn, after one thrown away.")
 @click.option("--layers", is_flag=True, help="The paper's setting: every layer a kernel, activation time per site.")
-@click.option("--against", default="", metavar="PEERS", help="Also race these: onnxruntime,openvino.")
+@click.option("--against", default="", metavar="PEERS", help="Also race these: onnxruntime,openvino,ncnn,mnn.")
+@click.option("--batch", type=click.IntRange(1), default=None, help="Images at once.  [default: as the file says]")
 @json_option
 def command(
     model: str, place: str, exactness: str, threads: int | None, conv: str, rounds: int, runs: int, layers: bool, against: str,
-    as_json: bool,
+    batch: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Time MODEL before and after reordering, in turns, outputs compared first.
 
@@ -67,11 +68,15 @@ def command(
     Example:
       cnnc bench vgg16.cnn
       cnnc bench vgg16.cnn --layers
-      cnnc bench vgg16.cnn --against onnxruntime,openvino --threads 2
+      cnnc bench vgg16.cnn --against onnxruntime,openvino,ncnn,mnn --threads 2 --batch 8
     """
     import cnnir
 
     graph = load_model(model)
+    if batch is not None:
+        from cnnir.ir.batch import with_batch
+
+        graph = with_batch(graph, batch)
     if layers:
         from .bench_layers import bench_layers
 
@@ -85,12 +90,16 @@ def command(
     with ExitStack() as stack:
         rows, expected = _ours(graph, done, feeds, threads, exactness, conv)
         names = [name for name in against.split(",") if name]
-        rows += _peers(stack, graph, feeds, expected, names, threads)
+        raced, refused = _peers(stack, graph, feeds, expected, names, threads)
+        rows += raced
         with progress("timing", rounds * len(rows)) as step:
             result = race({row.name: row.run for row in rows}, rounds, runs, rows[0].name, lambda: step(1))
     if as_json:
         records = [{"name": r.name, "answer": r.answer, "counts": dict(r.counts)} for r in rows]
-        emit_json("bench", {"name": graph.name, "moved": _moved(done), "contestants": records, "race": result.json()})
+        emit_json(
+            "bench",
+            {"name": graph.name, "moved": _moved(done), "batch": batch, "contestants": records, "refused": refused, "race": result.json()},
+        )
     else:
         _print(graph, done, rows, result)
 
@@ -147,21 +156,42 @@ def _counts(graph: Graph, program: Program) -> dict[str, int]:
     }
 
 
-def _peers(stack: ExitStack, graph: Graph, feeds: Outputs, expected: Outputs, names: list[str], threads: int | None) -> list[Row]:
-    """Other runtimes, each in a process of its own, on the network as it is written; their outputs are compared first."""
+def _peers(
+    stack: ExitStack, graph: Graph, feeds: Outputs, expected: Outputs, names: list[str], threads: int | None
+) -> tuple[list[Row], dict[str, str]]:
+    """Other runtimes, each in a process of its own, on the network as it is written; their outputs are compared first.
+
+    Those that agree, and of each other one the reason why it is not timed, which is also told on stderr.
+    """
     if not names:
-        return []
+        return [], {}
     from cnnir.backends.agree import compare
     from cnnir.backends.peers import start_peers
 
+    _install(names)
     rows: list[Row] = []
-    for peer in start_peers(stack, graph, feeds, names, threads):
+    refused: dict[str, str] = {}
+    started = start_peers(stack, graph, feeds, names, threads, lambda name, error: refused.update({name: error.diagnostics[0].message}))
+    for peer in started:
         agreement = compare(expected, peer.outputs())
         if not agreement:
-            click.echo(f"{peer.name}: {agreement}; not timed", err=True)
+            refused[peer.name] = f"disagrees: {agreement}"
             continue
         rows.append(Row(peer.name, peer.run, f"within {agreement.difference:.1e}"))
-    return rows
+    for name, reason in refused.items():
+        click.echo(f"{name}: {reason}; not timed", err=True)
+    return rows, refused
+
+
+def _install(names: list[str]) -> None:
+    """Make the environments that the runtimes called so need and lack."""
+    from cnnir.backends.peers import environments
+    from cnnir.backends.peers.registry import runtime
+
+    for found in map(runtime, names):
+        if found.requires and not environments.installed(found):
+            click.echo(f"installing {', '.join(found.requires)} in {environments.folder(found)} (once, about a minute)", err=True)
+            environments.install(found)
 
 
 def _print(graph: Graph, done: Optimized, rows: list[Row], result: RaceResult) -> None:
