@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 JOBS ?= auto
-RACE ?=
+QUICK ?=
 PYTHON310 ?= $(shell for p in python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python); do $$p -c '' 2> /dev/null && echo $$p && break; done)
 
 venv := .venv
@@ -23,8 +23,8 @@ help:  ## list the targets
 demo: $(user)  ## compile VGG-16 before and after the moves, compare the outputs, time both
 	@$(bin)/cnnc bench examples/vgg16.cnn --place always
 
-bench: $(user)  ## time every example, layer by layer; RACE=onnxruntime,openvino races others too
-	@for net in examples/*.cnn; do $(bin)/cnnc bench $$net --place always --layers $(if $(RACE),--against $(RACE)) || exit 1; done
+bench: $(dev)  ## race onnxruntime, OpenVINO, ncnn and MNN on VGG and the ONNX zoo, into docs/speed.md; QUICK=1 tries it out, into build/
+	@mkdir -p build && $(bin)/python -m cnnir.testing.speed $(if $(QUICK),build/speed.md --quick,docs/speed.md)
 
 test: check  ## everything that continuous integration runs
 	@echo "== tests"
