@@ -129,8 +129,7 @@ _FILES = {
     "C0702": Code("too large for one ONNX message", "Protocol buffers end at 2 GB; the weights must be external data."),
     "C0710": _program("C0710", "no such runtime", "The name is none of the runtimes that networks are raced against."),
     "C0711": Code("a runtime is not installed", "The runtimes are installed apart: `pip install 'cnnir[peers]'`."),
-    "C0712": Code("a runtime failed", "The runtime refused the network, or ended; what it said is in the notes."),
-    "C0713": Code("not converted for a runtime", "The runtime's own converter from ONNX refused the network; it is not raced."),
+    "C0712": Code("a runtime failed", "The runtime, or its own converter from ONNX, refused the network, or ended; what it said is in the message and its notes."),
     "C0720": _program("C0720", "not expressible in Relay", "Relay has no operator with the layer's meaning, or its text cannot hold a number or an element type of it."),
     "C0703": Code("the package `onnx` is missing", "Reading and writing ONNX needs it: `pip install 'cnnir[onnx]'`."),
 }  # fmt: skip

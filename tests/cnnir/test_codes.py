@@ -95,7 +95,7 @@ NO_TEXT_SHOWS = {
     "C0504", "C0515",  # a package from another machine or version
     "C0513", "C0702", "C0802",  # more than 2 GB, or than there is memory
     "C0516", "C0517", "C0518",  # sweeps and their cache, which the command line alone uses
-    "C0603", "C0712", "C0713",  # a bug, here or in a runtime
+    "C0603", "C0712",  # a bug, here or in a runtime
 }  # fmt: skip
 
 
