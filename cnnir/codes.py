@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .codes_python import PROGRAMS
+from .codes_shell import SESSIONS
 
 
 @dataclass(frozen=True)
 class Code:
-    """A kind of diagnostic. `example` and `mend` are texts in `language`, empty where no text alone can show it."""
+    """A kind of diagnostic. `example` and `mend` are texts in `language`."""
 
     title: str
     explanation: str
-    example: str = ""
-    mend: str = ""
-    language: Literal["cnn", "pipeline", "onnx", "prototxt", "python"] = "cnn"
-    """`onnx` is ONNX's own way of writing models as text; a `python` program runs in an empty folder."""
+    example: str
+    mend: str
+    language: Literal["cnn", "pipeline", "onnx", "prototxt", "python", "shell"] = "cnn"
+    """`onnx` is ONNX's own way of writing models as text; a `python` program and a session of a `shell` run in an empty folder."""
 
 
 def _network(body: str, type: str = "f32[1, 8, 16, 16]", before: str = "") -> str:
@@ -35,6 +36,17 @@ def _fix(title: str, explanation: str, wrong: str, right: str, before: str = "",
 def _program(code: str, title: str, explanation: str) -> Code:
     """A code shown by a program before and after."""
     return Code(title, explanation, *PROGRAMS[code], language="python")
+
+
+def _session(code: str, title: str, explanation: str) -> Code:
+    """A code shown by a session of a shell before and after."""
+    return Code(title, explanation, *SESSIONS[code], language="shell")
+
+
+def _model(body: str, weights: str = "", opset: int = 17, type: str = "float[1, 3]", result: str = "float[1, 3]") -> str:
+    """An ONNX model of one input `x` and one output `y`."""
+    opsets = f'"": {opset}, "my.domain": 1'
+    return f"<ir_version: 8, opset_import: [{opsets}]>\nn ({type} x) => ({result} y)\n{weights and f'<{weights}>'}\n{{ {body} }}\n"
 
 
 _F = "activation f(x) = "
@@ -85,8 +97,8 @@ _OPS = {
 }  # fmt: skip
 
 _GRAPH = {
-    "C0301": Code("the graph contradicts itself", "A pass left a layer whose type or weights are not what its op gives. This is a bug in the pass."),
-    "C0302": Code("the network has a cycle", "A layer depends on itself. No text can say this; a faulty pass can."),
+    "C0301": _program("C0301", "the graph contradicts itself", "A pass left a layer whose type or weights are not what its op gives. This is a bug in the pass."),
+    "C0302": Code("the network has a cycle", "A layer depends on itself, by way of others or at once. A `.cnn` file cannot say this; an ONNX file can, and a faulty pass.", _model("a = Add(x, y) y = Relu(a)"), _model("a = Add(x, x) y = Relu(a)"), "onnx"),
     "C0303": Code("no output", "A network's output is its last statement, or what `return` names.", "network n(x: f32[1, 8]) {\n}\n", "network n(x: f32[1, 8]) {\n    x -> relu\n}\n"),
     "C0304": _fix("a weight of another shape", "A weight's shape in the file, or where it is shared, is not what this layer needs.", 'x -> conv(8, 3, weight="k") -> conv(4, 3, weight="k")', 'x -> conv(8, 3, weight="k") -> conv(8, 3, weight="k")'),
     "C0305": _fix("no such value", "No input and no statement above has this name.", "y -> relu", "x -> relu"),
@@ -103,43 +115,36 @@ _FILES = {
     "C0403": _program("C0403", "not a safetensors file", "The weights file is truncated, its header is malformed, or it is something else."),
     "C0404": _program("C0404", "a weight is missing from the file", "Where a weights file is named, it must hold every weight; `weight=\"key\"` says under which key."),
     "C0501": _program("C0501", "a file cannot be written", "The folder does not exist, the disk is full, or the place is taken. Nothing was changed."),
-    "C0502": Code("no C compiler", "Code for the CPU is linked by gcc or clang."),
+    "C0502": _session("C0502", "no C compiler", "Code for the CPU is linked by gcc or clang."),
     "C0503": _program("C0503", "not a compiled package", "The folder is truncated, changed, or was compiled for another machine."),
-    "C0504": Code("a package for another machine", "The package was compiled for other hardware or another version; compile it again here."),
-    "C0505": Code("no CUDA tool-chain", "Compiling for CUDA needs NVRTC or nvcc: `pip install 'cnnir[cuda]'`. Source can be emitted without."),
-    "C0506": Code("no GPU", "A CUDA program can be compiled anywhere, and run where there is an NVIDIA GPU."),
+    "C0504": _program("C0504", "a package for another CPU", "The package was compiled for a CPU that has instructions which this one lacks; compile it again here, or with a `--target` that names this CPU."),
+    "C0505": _session("C0505", "no CUDA tool-chain for this", "Compiling for CUDA needs NVRTC or nvcc, of a version that knows the architecture: `pip install 'cnnir[cuda]'`. Source can be emitted without."),
+    "C0506": _session("C0506", "no GPU", "A CUDA program can be compiled anywhere, and run where there is an NVIDIA GPU that the process may use."),
     "C0507": _program("C0507", "no such target", "Targets are `llvm` and `cuda`, with TVM's options."),
     "C0508": _program("C0508", "no such convolution algorithm", "`conv` is `auto`, `direct` or `winograd`."),
     "C0512": _program("C0512", "layers that cannot be compiled", "Opaque nodes, recurrent layers and 8-bit floats have a place in a network, and no code."),
     "C0509": _program("C0509", "options that contradict each other", "An `--emit` form belongs to one kind of target; what a move costs in a runtime is asked by `place=auto` alone."),
     "C0510": Code("no such pass", "The name in a pipeline is none of the passes.", "place,dcee", "place,dce", "pipeline"),
     "C0511": Code("no such option of a pass", "A pass has no option of this name, or the option cannot have this value.", "place{place=allways}", "place{place=always}", "pipeline"),
-    "C0513": Code("too large for this machine", "Weights and tensors together need more memory than there is."),
+    "C0513": _program("C0513", "too large for this machine", "Weights and tensors together need more memory than there is."),
     "C0514": _program("C0514", "too large to compile", "A tensor or a weight has 2^31 or more elements; kernels count them in 32 bits."),
-    "C0516": Code("a damaged file in the cache", "What a sweep found is kept in a file, and this one cannot be read. It is ignored: what it says counts as not swept."),
-    "C0517": Code("the cache cannot be written", "What a sweep found could not be kept, and will be swept again. `CNNIR_CACHE` names another folder."),
-    "C0518": Code("nothing to sweep", "A sweep needs a formula of one variable whose numbers are all known, a float type of at most 32 bits, and a direction to hold it to."),
-    "C0515": Code("a package for another version", "Packages run on the version of TVM and the schema that they were compiled with; compile it again here."),
+    "C0516": _session("C0516", "a damaged file in the cache", "What a sweep found is kept in a file, and this one cannot be read. It is ignored: what it says counts as not swept."),
+    "C0517": _session("C0517", "the cache cannot be written", "What a sweep found could not be kept, and will be swept again. `CNNIR_CACHE` names another folder."),
+    "C0518": _session("C0518", "nothing to sweep", "A sweep needs a formula of one variable whose numbers are all known, a float type of at most 32 bits, and a direction to hold it to."),
+    "C0515": _program("C0515", "a package for another version", "Packages run on the version of TVM and the schema that they were compiled with; compile it again here."),
     "C0601": _program("C0601", "inputs of a run do not match the network", "Every input of the network is given once, by its name."),
     "C0602": _program("C0602", "an input array of another type", "Arrays must have the dtype and shape that the network declares."),
-    "C0603": Code("reordered outputs differ", "The reordered network does not answer as the original. This is a bug: nothing was timed."),
+    "C0603": _session("C0603", "reordered outputs differ", "The reordered network does not answer as the original; nothing was timed. Either the C library breaks what the proofs of class C assume of it, and then `cnnc sweep` finds that out and they refuse the move; or this is a bug in cnnir."),
     "C0604": _program("C0604", "an opaque node cannot be evaluated", "What another framework calls it is kept word for word, and its meaning is not known here."),
     "C0605": _program("C0605", "two networks that cannot be compared", "An audit compares two versions of one network: inputs of the same names and types, and as many outputs of the same types."),
     "C0701": _program("C0701", "not expressible in ONNX", "The layer has no ONNX operator with the same meaning."),
-    "C0702": Code("too large for one ONNX message", "Protocol buffers end at 2 GB; the weights must be external data."),
+    "C0702": _program("C0702", "too large for one ONNX message", "Protocol buffers end at 2 GB; the weights must be external data, in a file beside the model. Unless told otherwise, larger ones are written so."),
     "C0710": _program("C0710", "no such runtime", "The name is none of the runtimes that networks are raced against."),
-    "C0711": Code("a runtime is not installed", "The runtimes are installed apart: `pip install 'cnnir[peers]'`."),
-    "C0712": Code("a runtime failed", "The runtime refused the network, or ended; what it said is in the notes."),
-    "C0713": Code("not converted for a runtime", "The runtime's own converter from ONNX refused the network; it is not raced."),
+    "C0711": _session("C0711", "a runtime is not installed", "onnxruntime and OpenVINO are installed by `pip install 'cnnir[peers]'`. ncnn and MNN have environments of their own, in `CNNIR_PEERS` or the user's cache; `cnnc bench --against` makes them where pip reaches its index."),
+    "C0712": _session("C0712", "a runtime failed", "The runtime, or its own converter from ONNX, refused the network, or ended; what it said is in the message and its notes."),
     "C0720": _program("C0720", "not expressible in Relay", "Relay has no operator with the layer's meaning, or its text cannot hold a number or an element type of it."),
-    "C0703": Code("the package `onnx` is missing", "Reading and writing ONNX needs it: `pip install 'cnnir[onnx]'`."),
+    "C0703": _session("C0703", "the package `onnx` is missing", "Reading and writing ONNX needs it: `pip install 'cnnir[onnx]'`."),
 }  # fmt: skip
-
-
-def _model(body: str, weights: str = "", opset: int = 17, type: str = "float[1, 3]", result: str = "float[1, 3]") -> str:
-    """An ONNX model of one input `x` and one output `y`."""
-    opsets = f'"": {opset}, "my.domain": 1'
-    return f"<ir_version: 8, opset_import: [{opsets}]>\nn ({type} x) => ({result} y)\n{weights and f'<{weights}>'}\n{{ {body} }}\n"
 
 
 def _branches(depth: int) -> str:
@@ -153,7 +158,7 @@ def _branches(depth: int) -> str:
 _ADD, _WEIGHT = "y = Add(x, w)", "float[3] w = {1, 2, 3}"
 _ONNX = {
     "C0801": _program("C0801", "not an ONNX model", "The file is empty, truncated, a web page or an archive, or holds no graph."),
-    "C0802": Code("an ONNX file of more than 2 GB", "A protocol buffer ends there. Large weights belong in files of external data, beside the model."),
+    "C0802": _program("C0802", "an ONNX file of more than 2 GB", "A protocol buffer ends there. Large weights belong in files of external data, beside the model."),
     "C0803": Code("external data outside the model's folder", "A model reads no file but those beside it or below: no absolute path, no `..`, no link, no file with a second name elsewhere.", _model(_ADD, 'float[3] w = ["location": "../w.bin"]'), _model(_ADD, _WEIGHT), "onnx"),
     "C0804": Code("a place that external data cannot be at", "Offset and length are numbers of bytes within the file; keys are those that ONNX names.", _model(_ADD, 'float[3] w = ["location": "w.bin", "offset": "-1"]'), _model(_ADD, _WEIGHT), "onnx"),
     "C0805": Code("a tensor whose data do not fit its shape", "Sizes are not negative, their product can be counted, and the data are as long as they say.", _model(_ADD, "float[3] w = {1, 2}"), _model(_ADD, _WEIGHT), "onnx"),
@@ -170,7 +175,7 @@ _TORCH = {
     "C0861": _program("C0861", "a pickle is not opened", "`.pt` and `.pth` files, and what a `.pt2` archive may carry besides raw tensors, are pickles: programs that run when they are read. Load such a file where you trust it, and save it with `torch.export.save`."),
     "C0862": _program("C0862", "PyTorch operations without a layer", "As errors: all operations of a program that have no place in a network. As a warning: those kept as opaque layers, which nothing moves past and which are not compiled."),
     "C0863": _program("C0863", "a module that cannot be exported", "`torch.export` runs the module on example inputs and records what it does; what the module's own code raised is in the notes."),
-    "C0864": Code("the package `torch` is missing", "Modules are exported, and made, by PyTorch: `pip install 'cnnir[torch]'`. `.pt2` files are read without it."),
+    "C0864": _session("C0864", "the package `torch` is missing", "Modules are exported, and made, by PyTorch: `pip install 'cnnir[torch]'`. `.pt2` files are read without it."),
     "C0865": _program("C0865", "memory written through a view", "The program writes into part of a tensor and reads the whole under another name. `run_decompositions({})` writes it without."),
     "C0871": _program("C0871", "not expressible in PyTorch", "No function of PyTorch has the layer's meaning, or a module cannot have a weight of that name."),
     "C0872": _program("C0872", "a network that is another one in training", "A layer with weights, or one that training treats otherwise, has traded places with a pool: right for the weights as they are, and only for these. `optimize(training=True)` moves what may be trained."),

@@ -43,9 +43,9 @@ def save(graph: Graph, path: str | Path, *, external: bool | None = None) -> Non
     """
     from cnnir.files import write_atomically
 
-    from .store import ExternalFile, inside
-
     path, draft = Path(path), _draft(graph)
+    from .store import ExternalFile, inside  # once it is known that `onnx` is there
+
     build = draft[0]
     apart = {name for name, constant in build.constants.items() if constant.field == "external_data"}
     if external is not None:

@@ -130,5 +130,5 @@ class Peer:
         reason = said[-1] if said else f"it ended with exit code {self._process.returncode}"
         _, refused, words = reason.partition("NotConverted: ")
         if refused:
-            return CnnirError(Diagnostic("C0713", f"`{self.name}`: not converted: {words}"))
+            return CnnirError(Diagnostic("C0712", f"`{self.name}`: not converted: {words}"))
         return CnnirError(Diagnostic("C0712", f"`{self.name}` cannot run the model: {reason}", notes=tuple(said[-6:-1])))

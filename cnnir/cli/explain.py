@@ -12,6 +12,16 @@ from .console import emit_json, json_option
 if TYPE_CHECKING:
     from cnnir.passes.laws.rule import Law
 
+_WRITTEN = {
+    "cnn": "a `.cnn` file",
+    "pipeline": "passes, as after `cnnc opt -p`",
+    "onnx": "a model in ONNX's own text",
+    "prototxt": "a network of Caffe",
+    "python": "a Python program in an empty folder",
+    "shell": "a shell session in an empty folder",
+}
+"""What an example is, by its language."""
+
 
 @click.command()
 @click.argument("code", required=False)
@@ -44,8 +54,7 @@ def command(code: str | None, as_json: bool) -> None:
     elif code.upper() in CODES:
         entry = CODES[code.upper()]
         text = f"{code.upper()}: {entry.title}\n\n{entry.explanation}"
-        text += f"\n\nFails:\n\n{_indent(entry.example)}" if entry.example else ""
-        text += f"\n\nMended:\n\n{_indent(entry.mend)}" if entry.mend else ""
+        text += f"\n\nFails, {_WRITTEN[entry.language]}:\n\n{_indent(entry.example)}\n\nMended:\n\n{_indent(entry.mend)}"
         told = {"title": entry.title, "explanation": entry.explanation, "example": entry.example, "mend": entry.mend}
         document = {"code": code.upper(), **told, "language": entry.language, "page": text}
     else:

@@ -278,12 +278,19 @@ from pathlib import Path
 import tvm_ffi
 from cnnir.backends.tvm.cuda_build import (
     KernelMissing, RuntimeMissing, gpu_arch, load_gpu_runtime, serve_kernels)
+from cnnir.backends.tvm.cuda_program import CUBIN, SOURCE, open_machine
+from cnnir.diagnostics import CnnirError
 try:
     load_gpu_runtime()
 except RuntimeMissing:
     sys.exit(77)
 assert gpu_arch() is None
 folder = Path(sys.argv[1])
+try:
+    open_machine(folder / "network.so", 1, {SOURCE: b"", CUBIN: b""})
+    raise AssertionError("opened without a GPU")
+except CnnirError as error:
+    assert [d.code for d in error.diagnostics] == ["C0506"]
 try:
     with serve_kernels({}):
         tvm_ffi.load_module(folder / "network.so")

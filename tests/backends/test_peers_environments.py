@@ -78,7 +78,7 @@ def test_a_converters_words_are_handed_on(fake: Path) -> None:
     said: dict[str, CnnirError] = {}
     with ExitStack() as stack:
         peers = start_peers(stack, graph, feeds, ["ncnn"], 1, said.__setitem__)
-    assert peers == [] and said["ncnn"].diagnostics[0].code == "C0713"
+    assert peers == [] and said["ncnn"].diagnostics[0].code == "C0712"
     assert said["ncnn"].diagnostics[0].message == "`ncnn`: not converted: no such operator: Frobnicate"
     assert fake.is_dir()
 

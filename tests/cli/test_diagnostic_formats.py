@@ -54,3 +54,14 @@ def test_a_law_is_explained_with_a_network(capsys: pytest.CaptureFixture[str]) -
     assert "For example:" in text and "fade -> maxpool(2)" in text and "minpool(2) -> fade" in text
     assert run_command(["explain", "C0511", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["language"] == "pipeline"
+
+
+def test_a_code_is_explained_with_what_its_example_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for code, kind in (
+        ("C0203", "a `.cnn` file"),
+        ("C0302", "a model in ONNX's own text"),
+        ("C0502", "a shell session in an empty folder"),
+    ):
+        assert run_command(["explain", code]) == 0
+        text = capsys.readouterr().out
+        assert f"\n\nFails, {kind}:\n\n    " in text and "\n\nMended:\n\n    " in text

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
+import subprocess
+import sys
+import sysconfig
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,7 @@ from typing import Any
 import pytest
 from onnx.parser import parse_model
 
+from cnnir.backends.tvm.cuda_toolchain import find_toolchain
 from cnnir.codes import CODES
 from cnnir.diagnostics import CnnirError, CnnirWarning, Diagnostic
 from cnnir.frontends import caffe, cnn, onnx, pipeline
@@ -18,15 +23,36 @@ from cnnir.ir.verify import verify
 from cnnir.passes.laws import LAWS
 from cnnir.pipeline import Deciding, make, make_all
 
-SHOWN = [code for code, entry in CODES.items() if entry.example]
 quiet = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # PyTorch's own
 
 
 def cases(mended: bool) -> list[Any]:
-    """Every code with an example; programs that need PyTorch run where it is installed (`make test-torch`)."""
-    texts = {code: CODES[code].mend if mended else CODES[code].example for code in SHOWN}
-    torch = {code for code, text in texts.items() if CODES[code].language == "python" and ("import torch" in text or "to_torch" in text)}
-    return [pytest.param(code, text, marks=pytest.mark.torch if code in torch else ()) for code, text in texts.items()]
+    """Every code with its text; those that need PyTorch run where it is installed (`make test-torch`)."""
+    texts = {code: entry.mend if mended else entry.example for code, entry in CODES.items()}
+    torch = {code for code, text in texts.items() if ("import torch" in text or "to_torch" in text) and "without/torch.py" not in text}
+    return [pytest.param(code, text, id=code, marks=pytest.mark.torch if code in torch else ()) for code, text in texts.items()]
+
+
+def skip_without_its_tools(session: str) -> None:
+    """Leave out a session of a shell on a machine that lacks what it is about; PyTorch has a marker."""
+    if "run n.cnn --target cuda" in session and find_toolchain() is None:
+        pytest.skip("no CUDA tool-chain")
+    if "LD_PRELOAD" in session and sys.platform != "linux":
+        pytest.skip("no LD_PRELOAD")
+    if "--for onnxruntime" in session:
+        pytest.importorskip("onnxruntime")
+
+
+def printed(session: str, folder: Path) -> list[Diagnostic]:
+    """The diagnostics that a session of a shell prints; it ends well where none of them is an error."""
+    skip_without_its_tools(session)
+    path = os.pathsep.join((sysconfig.get_path("scripts"), os.environ["PATH"]))
+    done = subprocess.run(
+        ["sh", "-e", "-c", session], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False, timeout=300
+    )
+    found = re.findall(r"(error|warning)\[(C\d{4})\]: (.*)", done.stdout + done.stderr)
+    assert any(severity == "error" for severity, _, _ in found) == bool(done.returncode), done.stdout + done.stderr
+    return [Diagnostic(code, message, severity=severity) for severity, code, message in found]
 
 
 def read(language: str, text: str, folder: Path) -> None:
@@ -45,6 +71,8 @@ def read(language: str, text: str, folder: Path) -> None:
 
 def said(language: str, text: str, folder: Path) -> list[Diagnostic]:
     """The diagnostics that a text earns, those of errors and those of warnings."""
+    if language == "shell":
+        return printed(text, folder)
     errors: tuple[Diagnostic, ...] = ()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CnnirWarning)
@@ -62,7 +90,7 @@ def test_the_example_fails_with_its_code_alone(code: str, text: str, tmp_path: P
     language = CODES[code].language
     found = said(language, text, tmp_path)
     assert {d.code for d in found} == {code}
-    assert language == "python" or all(d.labels for d in found)  # a program's files may be wrong as a whole
+    assert language in ("python", "shell") or all(d.labels for d in found)  # a program's files may be wrong as a whole
 
 
 @quiet
@@ -82,25 +110,15 @@ def test_every_code_in_the_sources_is_documented() -> None:
         c
         for f in folders
         for p in f.rglob("*.py")
-        if p.name not in ("codes.py", "codes_python.py")
+        if p.name not in ("codes.py", "codes_python.py", "codes_shell.py")
         for c in re.findall(r'"(C0\d{3})"', p.read_text(encoding="utf-8"))
     }
     assert used - CODES.keys() == set()
     assert CODES.keys() - used == set(), "documented, used nowhere"
 
 
-NO_TEXT_SHOWS = {
-    "C0301", "C0302",  # only a faulty pass makes them
-    "C0502", "C0505", "C0506", "C0703", "C0711", "C0864",  # what is not installed on a machine
-    "C0504", "C0515",  # a package from another machine or version
-    "C0513", "C0702", "C0802",  # more than 2 GB, or than there is memory
-    "C0516", "C0517", "C0518",  # sweeps and their cache, which the command line alone uses
-    "C0603", "C0712", "C0713",  # a bug, here or in a runtime
-}  # fmt: skip
-
-
-def test_every_code_has_an_example_unless_no_text_can_show_it() -> None:
-    assert {code for code in CODES if code not in SHOWN} == NO_TEXT_SHOWS
+def test_every_code_has_an_example_and_its_mend() -> None:
+    assert {code for code, entry in CODES.items() if not entry.example or not entry.mend} == set()
 
 
 @pytest.mark.parametrize("law", LAWS)
