@@ -103,6 +103,20 @@ def warn(diagnostic: Diagnostic) -> None:
     warnings.warn(CnnirWarning(diagnostic), stacklevel=2)
 
 
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The known word that is written most like this one, if any is near enough: what was probably meant."""
+    from difflib import get_close_matches  # loaded where something is wrong
+
+    close = get_close_matches(word[:100], list(known), 1, likeness)
+    return close[0] if close else None
+
+
+def alike(word: str, known: Iterable[str]) -> str | None:
+    """A help line naming the known word that looks most like this one."""
+    near = nearest(word, known)
+    return f"did you mean `{near}`?" if near else None
+
+
 class OpError(Exception):
     """An op refuses its attributes or input types; whoever knows the place turns it into a `CnnirError`.
 

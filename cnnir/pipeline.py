@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import time
 import typing
@@ -13,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from .decisions import Decision, Optimized
-from .diagnostics import CnnirError, Diagnostic, Label, Span
+from .diagnostics import CnnirError, Diagnostic, Label, Span, alike
 from .ir.graph import Graph
 from .ir.verify import verify
 
@@ -128,7 +127,7 @@ def run_steps(graph: Graph, passes: Mapping[int, tuple[str, Pass]], watch: Calla
 
 def _make(call: PassCall, given: Given) -> Pass:
     if call.name not in PASSES:
-        help = _alike(call.name, PASSES) or f"passes are {_listing(PASSES)}"
+        help = alike(call.name, PASSES) or f"passes are {_listing(PASSES)}"
         raise _refused("C0510", f"there is no pass `{call.name}`", call.span, help)
     factory = _factory(call.name)
     kinds = _options(factory)
@@ -137,7 +136,7 @@ def _make(call: PassCall, given: Given) -> Pass:
     for option in call.options:
         if option.key not in kinds:
             known = f"its options are {_listing(kinds)}" if kinds else "it has no options"
-            raise _refused("C0511", f"pass `{call.name}` has no option `{option.key}`", option.key_span, _alike(option.key, kinds) or known)
+            raise _refused("C0511", f"pass `{call.name}` has no option `{option.key}`", option.key_span, alike(option.key, kinds) or known)
         if option.key in values:
             first = Label(places[option.key], "first given here", primary=False)
             raise _refused("C0511", f"`{option.key}` is given twice", option.key_span, None, first)
@@ -159,7 +158,7 @@ def _value(option: Option, kind: Any) -> object:
         choices: tuple[str, ...] = typing.get_args(kind)
         if value in choices:
             return value
-        help = _alike(str(value), choices) or f"it is one of {_listing(choices)}"
+        help = alike(str(value), choices) or f"it is one of {_listing(choices)}"
         raise _refused("C0511", f"`{option.key}` cannot be `{value}`", option.value_span, help)
     if kind is bool and value in ("on", "off"):
         return value == "on"
@@ -169,11 +168,6 @@ def _value(option: Option, kind: Any) -> object:
         return float(value)
     wanted = {bool: "`on` or `off`", int: "a whole number", float: "a number", str: "a text"}[kind]
     raise _refused("C0511", f"`{option.key}` must be {wanted}", option.value_span, None)
-
-
-def _alike(word: str, known: Iterable[str]) -> str | None:
-    close = difflib.get_close_matches(word[:100], list(known), 1)
-    return f"did you mean `{close[0]}`?" if close else None
 
 
 def _listing(words: Iterable[str]) -> str:

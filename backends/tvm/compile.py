@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shutil
 import tempfile
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from tvm.target import codegen
 
-from cnnir.diagnostics import CnnirError, Diagnostic
+from cnnir.diagnostics import CnnirError, Diagnostic, alike
 from cnnir.files import cannot_write
 from cnnir.ir.expand import expanded
 from cnnir.ir.graph import Graph
@@ -59,8 +58,7 @@ def require_algorithm(conv: str, spec: TargetSpec) -> None:
     """Raise CnnirError (exit code 2) unless the algorithm is known, and there is code of it for the target."""
     known = get_args(ConvAlgorithm)
     if conv not in known:
-        close = difflib.get_close_matches(conv, known, 1)
-        help = f"did you mean `{close[0]}`?" if close else f"choose {', '.join(f'`{name}`' for name in known)}"
+        help = alike(conv, known) or f"choose {', '.join(f'`{name}`' for name in known)}"
         raise CnnirError(Diagnostic("C0508", f"no convolution algorithm `{conv}`", help=help), 2)
     if conv == "winograd" and spec.kind != "llvm":
         raise CnnirError(Diagnostic("C0509", f"`conv=winograd` is for CPUs, and the target is `{spec}`", help="use `conv=auto`"), 2)

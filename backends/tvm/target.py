@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 
 from tvm.target import Target, codegen
+
+from cnnir.diagnostics import alike
 
 
 def host_target(mcpu: str | None = None, threads: int | None = None) -> Target:
@@ -19,8 +20,8 @@ def host_target(mcpu: str | None = None, threads: int | None = None) -> Target:
         raise ValueError("LLVM does not know this CPU by name: pass mcpu (for instance x86-64-v3)")
     known = [str(name) for name in codegen.llvm_get_cpu_archlist(Target({"kind": "llvm"}))]
     if mcpu not in known:  # LLVM would go on with a CPU of its own choice
-        close = difflib.get_close_matches(mcpu.lower(), known, 1)
-        raise ValueError(f"LLVM knows no CPU `{mcpu}`" + (f": did you mean `{close[0]}`?" if close else ""))
+        hint = alike(mcpu.lower(), known)
+        raise ValueError(f"LLVM knows no CPU `{mcpu}`" + (f": {hint}" if hint else ""))
     return Target({"kind": "llvm", "mcpu": mcpu, "num-cores": threads or os.cpu_count() or 1})
 
 

@@ -65,12 +65,12 @@ class _Verbs(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            import difflib
+            from cnnir.diagnostics import nearest
 
-            close = difflib.get_close_matches(args[0], _VERBS, 1)
-            if not close:
+            near = nearest(args[0], _VERBS)
+            if near is None:
                 raise
-            raise click.UsageError(f"{error.message} Did you mean '{close[0]}'?", ctx) from error
+            raise click.UsageError(f"{error.message} Did you mean '{near}'?", ctx) from error
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The example first: most people came for it."""

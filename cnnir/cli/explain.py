@@ -34,9 +34,8 @@ def command(code: str | None, as_json: bool) -> None:
       cnnc explain C0203
       cnnc explain up
     """
-    import difflib
-
     from cnnir.codes import CODES
+    from cnnir.diagnostics import nearest
     from cnnir.passes.laws import LAWS
 
     if code is None:
@@ -58,8 +57,8 @@ def command(code: str | None, as_json: bool) -> None:
         told = {"title": entry.title, "explanation": entry.explanation, "example": entry.example, "mend": entry.mend}
         document = {"code": code.upper(), **told, "language": entry.language, "page": text}
     else:
-        close = difflib.get_close_matches(code, [*CODES, *LAWS], 1, 0.5)
-        raise click.UsageError(f"no code or law `{code}`" + (f"; did you mean {close[0]}?" if close else "; `cnnc explain` lists them"))
+        near = nearest(code, [*CODES, *LAWS], 0.5)
+        raise click.UsageError(f"no code or law `{code}`" + (f"; did you mean {near}?" if near else "; `cnnc explain` lists them"))
     if as_json:
         emit_json("explain", document)
     else:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 
-from cnnir.diagnostics import CnnirError, Diagnostic, Label
+from cnnir.diagnostics import CnnirError, Diagnostic, Label, nearest
 from cnnir.ir.graph import Graph, Layer
 from cnnir.ir.spelling import operation
 from cnnir.ops.activation import UserActivation
@@ -57,8 +56,8 @@ def check_words(pattern: Pattern, known: frozenset[str]) -> None:
     problems: list[Diagnostic] = []
     for word in words(pattern):
         if word.text not in names:
-            close = difflib.get_close_matches(word.text[:100], names, 1) or difflib.get_close_matches(word.text[:100].upper(), CLASSES, 1)
-            help = f"did you mean `{close[0]}`?" if close else f"classes are {', '.join(CLASSES)}; any layer of the language has its name"
+            near = nearest(word.text, names) or nearest(word.text.upper(), CLASSES)
+            help = f"did you mean `{near}`?" if near else f"classes are {', '.join(CLASSES)}; any layer of the language has its name"
             problems.append(Diagnostic("C0211", f"there is no layer `{word.text}`", (Label(word.span),), help=help))
     if problems:
         raise CnnirError(problems, 2)

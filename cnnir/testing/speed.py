@@ -16,40 +16,22 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from . import light
 
 PEERS = "onnxruntime,openvino,ncnn,mnn"
 OURS = "fused, moved"
 
 
 def networks(examples: Path, folder: Path) -> Iterator[Path]:
-    """VGG-16, VGG-19 and the light networks, whose weights are drawn: as shipped, nodes fill them with one number."""
+    """VGG-16, VGG-19 and the light networks with drawn weights, which are written into the folder."""
     yield from (examples / "vgg16.cnn", examples / "vgg19.cnn")
-    found = find_spec("onnx")
-    assert found is not None
-    assert found.origin is not None
-    for path in sorted((Path(found.origin).parent / "backend/test/data/light").glob("*.onnx")):
-        yield _filled(path, folder)
-
-
-def _filled(path: Path, folder: Path) -> Path:
     onnx: Any = import_module("onnx")
-    model = onnx.load(str(path))
-    graph, rng = model.graph, np.random.default_rng(0)
-    shapes = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
-    for node in [n for n in graph.node if n.op_type == "ConstantOfShape" and n.input[0] in shapes]:
-        shape = tuple(int(n) for n in shapes[node.input[0]])
-        values = rng.standard_normal(shape).astype(np.float32)
-        scaled = values * np.float32(np.sqrt(2 / np.prod(shape[1:]))) if len(shape) > 1 else np.abs(values) / 2 + np.float32(0.5)
-        graph.node.remove(node)
-        graph.initializer.append(onnx.numpy_helper.from_array(scaled.astype(np.float32), node.output[0]))
-    model.ir_version = 8  # in which a tensor need not be an input
-    onnx.save(model, str(folder / path.name))
-    return folder / path.name
+    for path in sorted(light.folder().glob("*.onnx")):
+        onnx.save(light.filled(path), folder / path.name)
+        yield folder / path.name
 
 
 def rows(name: str, batch: int, document: dict[str, Any]) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from cnnir import diagnostics
 from cnnir.diagnostics import CnnirError, Diagnostic, Label, Source, Span
 
 from .schema.messages import MESSAGES
@@ -57,8 +57,7 @@ def _is_known(layer: Message, known: frozenset[str]) -> bool:
 
 def alike(word: str, known: Iterable[str]) -> str | None:
     """A help line naming the known word that looks most like this one."""
-    close = difflib.get_close_matches(word[:100], list(islice(known, 2000)), 1)  # of a hundred thousand the look would take seconds
-    return f"did you mean `{close[0]}`?" if close else None
+    return diagnostics.alike(word, islice(known, 2000))  # of a hundred thousand the look would take seconds
 
 
 def _unknown(source: Source, field: Field, kind: str, schema: Iterable[str]) -> Diagnostic:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 
 from lark import Token
 
 from cnnir.diagnostics import Source
+
+from .problems import alike
 
 ITEMS = ("network", "block", "activation", "weights")
 """Words that an item begins with."""
@@ -31,7 +32,7 @@ def hint(source: Source, token: Token, expected: Sequence[str]) -> str | None:
         if source.text[max(0, begin) : begin + 2] in _SIGNS:
             return _SIGNS[source.text[begin : begin + 2]]
     if token.type == "NAME" and "`network`" in expected:
-        return _near(str(token), ITEMS)
+        return alike(str(token), ITEMS)
     return _between(source.text, start, token)
 
 
@@ -42,11 +43,6 @@ def _between(text: str, start: int, token: Token) -> str | None:
     if before is None or token.type not in ("NAME", "STRING"):
         return None
     word, after = before.group(1), text[start + len(token) :].lstrip(" \t")[:1] if len(token) < 200 else ""
-    if near := _near(word, ("return",)):
+    if near := alike(word, ("return",)):
         return near
     return None if after in ("=", ",", ":") else f"data go along arrows: `{word} -> {str(token)[:40]}`"
-
-
-def _near(word: str, known: Sequence[str]) -> str | None:
-    close = difflib.get_close_matches(word[:100].lower(), known, 1)
-    return f"did you mean `{close[0]}`?" if close else None

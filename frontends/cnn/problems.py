@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
-from cnnir.diagnostics import CnnirError, Label, Span
+from cnnir.diagnostics import CnnirError, Label, Span, nearest
 
 from ..problems import refuse, refused_by_op
 
@@ -13,10 +12,10 @@ __all__ = ["alike", "first_written", "refuse", "refused_by_op", "unsupported"]
 
 
 def alike(word: str, known: Iterable[str]) -> str | None:
-    """A help line naming the known word that looks most like this one."""
+    """A help line naming the known word that looks most like this one, in whatever case."""
     names = {name.lower(): name for name in reversed(list(known))}
-    close = difflib.get_close_matches(word[:100].lower(), names, n=1)
-    return f"did you mean `{names[close[0]]}`?" if close else None
+    near = nearest(word.lower(), names)
+    return f"did you mean `{names[near]}`?" if near else None
 
 
 def unsupported(what: str, span: Span) -> CnnirError:

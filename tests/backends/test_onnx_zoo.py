@@ -14,35 +14,13 @@ ort = pytest.importorskip("onnxruntime")
 import cnnir  # noqa: E402
 from cnnir.backends.onnx_export import export  # noqa: E402
 from cnnir.cli import run_command  # noqa: E402
+from cnnir.testing import light  # noqa: E402
 
 Array = np.ndarray[Any, Any]
-LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
+LIGHT = light.folder()
 FAST = ("squeezenet", "shufflenet")
 SLOW = ("bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50", "vgg19", "zfnet512")
 NETWORKS = [*FAST, *(pytest.param(name, marks=pytest.mark.zoo) for name in SLOW)]
-
-
-def filled(name: str) -> Any:
-    """The network with weights drawn for it: as shipped, nodes fill them with one number."""
-    model = onnx.load(LIGHT / f"light_{name}.onnx")
-    graph, rng = model.graph, np.random.default_rng(0)
-    shapes = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
-    filling = [node for node in graph.node if node.op_type == "ConstantOfShape" and node.input[0] in shapes]
-    for node in filling:
-        shape = tuple(int(n) for n in shapes[node.input[0]])
-        values = rng.standard_normal(shape).astype("f")
-        values = (
-            values * np.float32(np.sqrt(2 / np.prod(shape[1:]))) if len(shape) > 1 else np.abs(values) * np.float32(0.5) + np.float32(0.5)
-        )
-        graph.node.remove(node)
-        graph.initializer.append(onnx.numpy_helper.from_array(values, node.output[0]))
-    model.ir_version = 8  # in which a tensor need not be an input
-    gone = {node.input[0] for node in filling}
-    for field in (graph.input, graph.initializer):
-        kept = [entry for entry in field if entry.name not in gone]
-        del field[:]
-        field.extend(kept)
-    return model
 
 
 def answers(path: Path) -> list[Array]:
@@ -65,7 +43,7 @@ def test_as_shipped(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_moved(name: str, tmp_path: Path) -> None:
     before, after = tmp_path / "before.onnx", tmp_path / "after.onnx"
-    onnx.save(filled(name), before)
+    onnx.save(light.filled(LIGHT / f"light_{name}.onnx"), before)
     assert run_command(["opt", str(before), "--place", "always", "-o", str(after)]) == 0
     source, written = onnx.load(before), onnx.load(after)
     onnx.checker.check_model(written, full_check=True)

@@ -17,7 +17,7 @@ from cnnir.backends.relay_text import listing
 from cnnir.cli import run_command
 from cnnir.diagnostics import CnnirError
 from cnnir.ir.graph import Graph
-from cnnir.testing import graphs
+from cnnir.testing import graphs, light
 from cnnir.testing.data import random_feeds
 
 READER = Path(__file__).with_name("relay_reader.py")
@@ -151,8 +151,8 @@ def test_every_example_is_relay_moved_and_unmoved(examples: Path, tmp_path: Path
 
 @pytest.mark.relay
 def test_every_light_network_of_the_onnx_zoo_is_relay_moved_and_unmoved(tmp_path: Path) -> None:
-    onnx = pytest.importorskip("onnx")
-    networks = sorted((Path(onnx.__file__).parent / "backend/test/data/light").glob("*.onnx"))
+    pytest.importorskip("onnx")
+    networks = sorted(light.folder().glob("*.onnx"))
     assert {path.stem.removeprefix("light_") for path in networks} >= ZOO
     for path in networks:
         write(cnnir.load(path), tmp_path / f"{path.stem}-unmoved.relay", False)

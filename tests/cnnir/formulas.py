@@ -1,4 +1,4 @@
-"""Random formulas as users write them, and what dense sampling says of them."""
+"""Random formulas as users write them, what dense sampling says of them, and the laws that what is known of each keeps."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from cnnir.facts.analyse import Analysis
+from cnnir.facts.enclosure import Enclosure
 from cnnir.facts.interval import Interval, unknown
-from cnnir.facts.oracle import samples, values_at
-from cnnir.facts.precision import Precision
+from cnnir.facts.jet import differentiable, jet
+from cnnir.facts.oracle import contradiction, samples, values_at
+from cnnir.facts.precision import Precision, precision
+from cnnir.facts.rounding import Rounding
 from cnnir.ops import piecewise, smooth
 from cnnir.scalar.expr import Expr, Var, X, apply, substitute
 from cnnir.scalar.primitives import PRIMITIVES
 
 Array = np.ndarray[Any, Any]
+F64 = precision("f64")
 UNARY = [p.name for p in PRIMITIVES.values() if p.arity == 1]
 ACTIVATIONS = [
     op.formula()
@@ -91,3 +96,47 @@ def seen(expr: Expr, known: Interval, precision: Precision) -> Seen | None:
     valley = rises(values[least:]) and rises(values[: least + 1][::-1])
     peak = rises(-values[most:]) and rises(-values[: most + 1][::-1])
     return Seen(rises(values) or rises(-values), valley or peak)
+
+
+def assert_not_contradicted(expr: Expr, known: Interval, precision: Precision) -> None:
+    """No sample is against the direction and the bound that are said of a formula."""
+    fact = Analysis(precision).on(expr, known)
+    assert contradiction(expr, fact, known, precision, {}) is None, fact
+
+
+def assert_enclosed(expr: Expr, rng: random.Random) -> None:
+    """Differences over short steps are mean slopes, so they lie in the enclosure of the slope, up to rounding; likewise theirs."""
+    lo = rng.uniform(-4, 4)
+    ends = (lo, lo + rng.choice([1e-3, 0.1, 1.0]))
+    if ends[0] < 0 < ends[1] or not differentiable(expr):
+        return
+    found = jet(expr, Enclosure(np.array(ends[:1]), np.array(ends[1:])), F64, {})
+    x = np.linspace(*ends, 65)
+    y = values_at(expr, x, {})
+    if not np.isfinite(y).all() or not found.sound.all():
+        return
+    slack = 1e-11 * (1 + float(np.abs(y).max()))
+    assert np.all(y >= found.value.lo - slack) and np.all(y <= found.value.hi + slack)
+    slopes, width = np.diff(y) / np.diff(x), slack / float(np.diff(x).min())
+    assert np.all(slopes >= found.first.lo - width) and np.all(slopes <= found.first.hi + width)
+    bends, wide = np.diff(slopes) / np.diff(x)[1:], 4 * width / float(np.diff(x).min())
+    assert np.all(bends >= found.second.lo - wide) and np.all(bends <= found.second.hi + wide)
+
+
+def assert_error_bounded(expr: Expr, known: Interval, precision: Precision) -> None:
+    """On single numbers and on boxes of a few hundred, against real values: the formula with the constants as the precision holds them."""
+    if not differentiable(expr):
+        return
+    points = samples(expr, known, precision)
+    x = points.astype(np.float64)
+    code = values_at(expr, points, {})
+    real = Rounding(precision, {}).of(expr, Enclosure(x, x)).real
+    for reach in (0, 1, 200):
+        at = np.arange(len(x))
+        lo, hi = x[np.maximum(at - reach, 0)], x[np.minimum(at + reach, len(x) - 1)]
+        ends = Enclosure(np.where((lo < 0) & (x >= 0), 0.0, lo), np.where((hi > 0) & (x < 0), 0.0, hi))
+        error = np.broadcast_to(Rounding(precision, {}).of(expr, ends).error, code.shape)
+        sure = np.isfinite(code) & np.isfinite(error)
+        least, most = (np.broadcast_to(v, code.shape)[sure] for v in (real.lo, real.hi))
+        slack = error[sure] * (1 + 1e-9)
+        assert np.all(code[sure] >= least - slack) and np.all(code[sure] <= most + slack)

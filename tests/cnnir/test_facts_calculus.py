@@ -11,20 +11,18 @@ from hypothesis import strategies as st
 
 from cnnir.facts import calculus
 from cnnir.facts.analyse import Analysis
-from cnnir.facts.enclosure import Enclosure, between
+from cnnir.facts.enclosure import between
 from cnnir.facts.fact import Grade
 from cnnir.facts.interval import Interval, unknown
-from cnnir.facts.jet import jet
 from cnnir.facts.lattice import UNKNOWN, Direction
-from cnnir.facts.oracle import contradiction, samples, values_at
+from cnnir.facts.oracle import contradiction
 from cnnir.facts.precision import precision
-from cnnir.facts.rounding import Rounding
 from cnnir.facts.saturation import saturated
 from cnnir.ops import smooth
 from cnnir.scalar.expr import Expr, Param, X, apply
 from cnnir.scalar.primitives import PRIMITIVES
 
-from .formulas import domain, formula, seen
+from .formulas import assert_enclosed, assert_error_bounded, assert_not_contradicted, domain, formula, seen
 
 F32, F64 = precision("f32"), precision("f64")
 
@@ -155,45 +153,21 @@ def test_one_study_serves_all_narrower_ranges(monkeypatch: pytest.MonkeyPatch) -
 @given(st.integers(0, 10**9), st.sampled_from(["f16", "f32", "f64"]))
 def test_sampling_contradicts_no_direction_and_no_bound(seed: int, dtype: str) -> None:
     rng, of = random.Random(seed), precision(dtype)
-    expr, known = formula(rng), domain(rng, of)
-    fact = Analysis(of).on(expr, known)
-    assert contradiction(expr, fact, known, of, {}) is None, fact
+    assert_not_contradicted(formula(rng), domain(rng, of), of)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**9))
 def test_values_and_slopes_lie_in_their_enclosures(seed: int) -> None:
-    """Differences over short steps are mean slopes, so they lie in the enclosure of the slope, up to rounding."""
     rng = random.Random(seed)
-    expr, lo = formula(rng), rng.uniform(-4, 4)
-    ends = (lo, lo + rng.choice([1e-3, 0.1, 1.0]))
-    if ends[0] < 0 < ends[1]:
-        return
-    found = jet(expr, Enclosure(np.array(ends[:1]), np.array(ends[1:])), F64, {})
-    x = np.linspace(*ends, 65)
-    y = values_at(expr, x, {})
-    if not np.isfinite(y).all() or not found.sound.all():
-        return
-    slack = 1e-11 * (1 + float(np.abs(y).max()))
-    assert np.all(y >= found.value.lo - slack) and np.all(y <= found.value.hi + slack)
-    slopes, width = np.diff(y) / np.diff(x), slack / float(np.diff(x).min())
-    assert np.all(slopes >= found.first.lo - width) and np.all(slopes <= found.first.hi + width)
+    assert_enclosed(formula(rng), rng)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**9), st.sampled_from(["f16", "f32"]))
 def test_the_rounding_error_is_within_its_bound(seed: int, dtype: str) -> None:
-    """Against the same formula in float64, with the constants as the precision holds them."""
     rng, of = random.Random(seed), precision(dtype)
-    expr, known = formula(rng), domain(rng, of)
-    points = samples(expr, known, of)
-    x = points.astype(np.float64)
-    found = Rounding(of, {}).of(expr, Enclosure(x, x))
-    code = values_at(expr, points, {})
-    error = np.broadcast_to(found.error, code.shape)
-    sure = np.isfinite(code) & np.isfinite(error)
-    lo, hi = (np.broadcast_to(v, code.shape)[sure] for v in (found.real.lo, found.real.hi))
-    assert np.all(code[sure] >= lo - error[sure] * (1 + 1e-9)) and np.all(code[sure] <= hi + error[sure] * (1 + 1e-9))
+    assert_error_bounded(formula(rng), domain(rng, of), of)
 
 
 def test_enclosures_round_outward() -> None:

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from cnnir.facts.analyse import Analysis
 from cnnir.facts.enclosure import Enclosure, between, point
 from cnnir.facts.interval import Interval
-from cnnir.facts.jet import differentiable, jet
+from cnnir.facts.jet import differentiable
 from cnnir.facts.lattice import UNKNOWN
-from cnnir.facts.oracle import contradiction, samples, values_at
+from cnnir.facts.oracle import contradiction
 from cnnir.facts.powers import power, remainder
 from cnnir.facts.precision import precision
 from cnnir.facts.rounding import Rounding
 from cnnir.scalar.expr import Expr, X, apply
 
-from .formulas import constant, domain, step
+from .formulas import assert_enclosed, assert_error_bounded, assert_not_contradicted, constant, domain, step
 
 F32, F64 = precision("f32"), precision("f64")
 X_TO_X = apply("pow", X, X)
@@ -52,53 +52,21 @@ def formula(rng: random.Random) -> Expr:
 @given(st.integers(0, 10**9), st.sampled_from(["f16", "f32", "f64"]))
 def test_sampling_contradicts_no_direction_and_no_bound(seed: int, dtype: str) -> None:
     rng, of = random.Random(seed), precision(dtype)
-    expr, known = formula(rng), domain(rng, of)
-    fact = Analysis(of).on(expr, known)
-    assert contradiction(expr, fact, known, of, {}) is None, fact
+    assert_not_contradicted(formula(rng), domain(rng, of), of)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 10**9))
 def test_values_and_slopes_lie_in_their_enclosures(seed: int) -> None:
     rng = random.Random(seed)
-    expr, lo = formula(rng), rng.uniform(-4, 4)
-    ends = (lo, lo + rng.choice([1e-3, 0.1, 1.0]))
-    if ends[0] < 0 < ends[1] or not differentiable(expr):
-        return
-    found = jet(expr, Enclosure(np.array(ends[:1]), np.array(ends[1:])), F64, {})
-    x = np.linspace(*ends, 65)
-    y = values_at(expr, x, {})
-    if not np.isfinite(y).all() or not found.sound.all():
-        return
-    slack = 1e-11 * (1 + float(np.abs(y).max()))
-    assert np.all(y >= found.value.lo - slack) and np.all(y <= found.value.hi + slack)
-    slopes, width = np.diff(y) / np.diff(x), slack / float(np.diff(x).min())
-    assert np.all(slopes >= found.first.lo - width) and np.all(slopes <= found.first.hi + width)
-    bends, wide = np.diff(slopes) / np.diff(x)[1:], 4 * width / float(np.diff(x).min())
-    assert np.all(bends >= found.second.lo - wide) and np.all(bends <= found.second.hi + wide)
+    assert_enclosed(formula(rng), rng)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 10**9), st.sampled_from(["f16", "f32"]))
 def test_the_rounding_error_is_within_its_bound(seed: int, dtype: str) -> None:
-    """On single numbers and on boxes of a few hundred."""
     rng, of = random.Random(seed), precision(dtype)
-    expr, known = formula(rng), domain(rng, of)
-    if not differentiable(expr):
-        return
-    points = samples(expr, known, of)
-    x = points.astype(np.float64)
-    code = values_at(expr, points, {}).astype(np.float64)
-    real = Rounding(of, {}).of(expr, Enclosure(x, x)).real
-    for reach in (0, 1, 200):
-        at = np.arange(len(x))
-        lo, hi = x[np.maximum(at - reach, 0)], x[np.minimum(at + reach, len(x) - 1)]
-        ends = Enclosure(np.where((lo < 0) & (x >= 0), 0.0, lo), np.where((hi > 0) & (x < 0), 0.0, hi))
-        error = np.broadcast_to(Rounding(of, {}).of(expr, ends).error, code.shape)
-        sure = np.isfinite(code) & np.isfinite(error)
-        least, most = (np.broadcast_to(v, code.shape)[sure] for v in (real.lo, real.hi))
-        slack = error[sure] * (1 + 1e-9)
-        assert np.all(code[sure] >= least - slack) and np.all(code[sure] <= most + slack)
+    assert_error_bounded(formula(rng), domain(rng, of), of)
 
 
 @given(st.floats(-50, 50), st.floats(0, 12), st.floats(0.1, 9), st.booleans(), st.sampled_from(["mod", "fmod"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,40 +60,47 @@ def test_lstm(direction: Any, peephole: bool) -> None:
         np.testing.assert_allclose(cell[d, n], c, rtol=1e-9)
 
 
+def assert_steps(op: Gru | Rnn, given: dict[str, Any], step: Callable[[Any, list[float]], list[float]]) -> None:
+    """Every output is `step(x, h)` of its input and of the output before it."""
+    every, last = op.evaluate([X], given)
+    for n in range(N):
+        h = [0.0] * H
+        for t in range(T):
+            h = step(X[t, n], h)
+            np.testing.assert_allclose(every[t, 0, n], h, rtol=1e-9)
+        np.testing.assert_allclose(last[0, n], h, rtol=1e-9)
+
+
 @pytest.mark.parametrize("linear", [False, True])
 def test_gru(linear: bool) -> None:
     op = Gru(H, linear_before_reset=linear)
     given = weights(op)
     w, r, b = (given[role][0] for role in ("weight", "recurrence", "bias"))
-    every, last = op.evaluate([X], given)
-    for n in range(N):
-        h = [0.0] * H
-        for t in range(T):
-            data = w @ X[t, n] + b[: 3 * H]
-            state = r[: 2 * H] @ h + b[3 * H : 5 * H]
-            z = [sigmoid(data[k] + state[k]) for k in range(H)]
-            reset = [sigmoid(data[H + k] + state[H + k]) for k in range(H)]
-            own, shift = r[2 * H :], b[5 * H :]
-            new = []
-            for k in range(H):
-                inner = reset[k] * (float(sum(own[k] * h)) + shift[k]) if linear else float(sum(own[k] * reset * np.array(h))) + shift[k]
-                new.append(math.tanh(data[2 * H + k] + inner))
-            h = [(1 - z[k]) * new[k] + z[k] * h[k] for k in range(H)]
-            np.testing.assert_allclose(every[t, 0, n], h, rtol=1e-9)
-        np.testing.assert_allclose(last[0, n], h, rtol=1e-9)
+
+    def step(x: Any, h: list[float]) -> list[float]:
+        data = w @ x + b[: 3 * H]
+        state = r[: 2 * H] @ h + b[3 * H : 5 * H]
+        z = [sigmoid(data[k] + state[k]) for k in range(H)]
+        reset = [sigmoid(data[H + k] + state[H + k]) for k in range(H)]
+        own, shift = r[2 * H :], b[5 * H :]
+        new: list[float] = []
+        for k in range(H):
+            inner = reset[k] * (float(sum(own[k] * h)) + shift[k]) if linear else float(sum(own[k] * reset * np.array(h))) + shift[k]
+            new.append(math.tanh(data[2 * H + k] + inner))
+        return [(1 - z[k]) * new[k] + z[k] * h[k] for k in range(H)]
+
+    assert_steps(op, given, step)
 
 
 def test_rnn() -> None:
     op = Rnn(H)
     given = weights(op)
     w, r, b = (given[role][0] for role in ("weight", "recurrence", "bias"))
-    every, last = op.evaluate([X], given)
-    for n in range(N):
-        h = [0.0] * H
-        for t in range(T):
-            h = [math.tanh(float(sum(w[k] * X[t, n])) + float(sum(r[k] * h)) + b[k] + b[H + k]) for k in range(H)]
-            np.testing.assert_allclose(every[t, 0, n], h, rtol=1e-9)
-        np.testing.assert_allclose(last[0, n], h, rtol=1e-9)
+
+    def step(x: Any, h: list[float]) -> list[float]:
+        return [math.tanh(float(sum(w[k] * x)) + float(sum(r[k] * h)) + b[k] + b[H + k]) for k in range(H)]
+
+    assert_steps(op, given, step)
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse"])

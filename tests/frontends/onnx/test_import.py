@@ -24,6 +24,7 @@ from cnnir.ops.constant import Constant
 from cnnir.ops.convolution import Conv, Dense
 from cnnir.ops.opaque import Opaque
 from cnnir.ops.piecewise import Clip, Relu
+from cnnir.testing import light
 
 from .models import X, external, model, node, saved
 
@@ -319,9 +320,7 @@ def test_bounds_that_are_absent_or_crossed() -> None:
 
 def test_a_light_network_of_the_package_has_weights_of_one_number() -> None:
     """`ConstantOfShape` stands for each, and nothing is made of it before it is asked for."""
-    import onnx as package
-
-    path = Path(package.__file__).parent / "backend/test/data/light/light_squeezenet.onnx"
+    path = light.folder() / "light_squeezenet.onnx"
     graph = cnnir.load(path)
     assert not graph.weights.drawn and graph.outputs["softmaxout_1"].shape == (1, 1000, 1, 1)
     expected = numpy_helper.to_array(TensorProto.FromString(path.with_name("light_squeezenet_output_0.pb").read_bytes()))
