@@ -12,7 +12,7 @@ def paused() -> Generator[None, None, None]:
     """No search for garbage cycles inside.
 
     A network is millions of small objects that stay. Python goes through all of them again each time they have grown by a
-    quarter, and finds nothing: that was a third of the time that parsing took.
+    quarter, and finds next to nothing: that was a third of the time of parsing, placing and printing 100,000 layers.
     """
     was = gc.isenabled()
     gc.disable()

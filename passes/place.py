@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from cnnir import collector
 from cnnir.certificates import Certificate
 from cnnir.decisions import Decision, Optimized, Site, Verdict
 from cnnir.facts.evidence import Evidence
@@ -28,6 +29,7 @@ from .terms import Exactness, Nan, Terms
 Place = Literal["auto", "always", "never"]
 
 
+@collector.paused()
 def place(
     graph: Graph,
     place: Place = "auto",

@@ -107,7 +107,7 @@ class Printer:
         slices = [list(islice(texts, len(piece.slots))) for piece in written]
         places = sorted(range(len(written)), key=lambda i: written[i].place)
         pieces = [written[i] for i in places]
-        found = statements(pieces, ())
+        found = statements(pieces, frozenset())
         orders[block] = [places[i] for statement in found for i in statement.chain]
         entry = block.uses[0].operands[0]
         assert entry is not None
@@ -128,7 +128,7 @@ class Printer:
     def _network(self, pieces: Sequence[Piece]) -> tuple[list[int], list[str]]:
         """The order in which pieces are written, and the lines."""
         results = self._graph.results
-        found = statements(pieces, results.values())
+        found = statements(pieces, self._results.keys())
         last = pieces[-1].values[0] if pieces and len(pieces[-1].values) == 1 else None
         alone = list(results.items()) == [("output", last)] and found[-1].chain[-1] == len(pieces) - 1
         alone = alone and not any(last in piece.operands for piece in pieces)

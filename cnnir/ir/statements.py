@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from .graph import Value
@@ -18,7 +18,7 @@ class Statement:
     named: bool
 
 
-def statements(pieces: Sequence[Piece], kept: Collection[Value]) -> list[Statement]:
+def statements(pieces: Sequence[Piece], kept: Set[Value]) -> list[Statement]:
     """The statements of a sequence whose pieces come after what they read; `kept` are values that need a name, whoever reads them.
 
     A chain goes on into a piece that reads other values too, unless one of those is made after the chain began: then each gets a

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from cnnir import collector
 from cnnir.diagnostics import CnnirError, Diagnostic
 from cnnir.files import write_atomically
 from cnnir.ops.activation import UserActivation
@@ -23,6 +24,7 @@ SIGNATURE = {"written_by": "cnnir"}
 """In the metadata of weights that `save` wrote, and may replace."""
 
 
+@collector.paused()
 def dumps(graph: Graph, weights: str | None = None) -> str:
     """The network as text; `weights` is the name of the file that holds its weights, beside the text."""
     return Printer(graph).text(weights)

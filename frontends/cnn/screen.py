@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 from cnnir.diagnostics import CnnirError, Source, Span
+from cnnir.types import MAX_RANK
 
 from ..brackets import Brackets
 from ..problems import refuse
@@ -49,7 +50,7 @@ def screen(source: Source) -> None:
 
 
 def _scan(source: Source) -> None:
-    text, place, tokens, layers = source.text, 0, 0, 0
+    text, place, tokens, layers, axes = source.text, 0, 0, 0, 0
     brackets = Brackets(source, MAX_NESTING)
     before = last = ""
     while place < len(text):
@@ -71,9 +72,15 @@ def _scan(source: Source) -> None:
             raise refuse("C0105", f"a name of {place - start:,} characters; {MAX_NAME:,} are allowed", Span(source, start, place))
         if kind == "number" and place - start > MAX_DIGITS:
             raise refuse("C0106", f"a number of {place - start:,} digits; {MAX_DIGITS} are allowed", Span(source, start, place))
+        if text[start] == "," and axes:
+            axes += 1
+            if axes > MAX_RANK + 1:  # a comma may end the list
+                raise refuse("C0210", f"a tensor has at most {MAX_RANK} axes", Span(source, start, place), "one more begins here")
         if kind == "open":
+            axes = int(before == "name" and text[start] == "[")  # of a type
             brackets.open(start)
         elif kind == "close":
+            axes = 0
             brackets.close(start)
     brackets.finish()
 
