@@ -12,7 +12,7 @@ from cnnir.ops.base import Op
 from cnnir.ops.convolution import Conv, Dense
 from cnnir.ops.elementwise import Elementwise
 from cnnir.ops.pooling import AvgPool, Pooling
-from cnnir.ops.tensor import Concat, Flatten
+from cnnir.ops.tensor import Concat, Flatten, Lrn
 from cnnir.scalar.expr import Param, Var
 from cnnir.types import TensorType
 
@@ -25,6 +25,7 @@ from .kernels.direct import direct_conv
 from .kernels.epilogue import Epilogue, Extra, PoolWindow, Stage
 from .kernels.geometry import ConvGeometry, can_fuse_pool
 from .kernels.layout import concat_kernel, flatten_kernel
+from .kernels.lrn import lrn, power
 from .kernels.pointwise import pointwise
 from .kernels.pooling import pool2d
 from .kernels.winograd import can_pool, pack_weight, weight_shape, winograd_conv
@@ -50,6 +51,8 @@ def has_template(graph: Graph, layer: Layer) -> bool:
         return first.rank == 4 and pool_window(op, first) is not None
     if isinstance(op, Elementwise):
         return first.rank in (2, 4) and all(t == layer.type for t in types)
+    if isinstance(op, Lrn):
+        return first.rank == 4 and power(op.beta) is not None
     return first.rank == 4 and (isinstance(op, Conv | Flatten) or (isinstance(op, Concat) and op.axis == 1))
 
 
@@ -258,6 +261,19 @@ def _plan_pool(context: Context, region: Region) -> None:
     _emit(context, region, identity, lambda name: pool2d(batch, channels, size, epilogue, name, lanes), operands)
 
 
+def _plan_lrn(context: Context, region: Region) -> None:
+    layer, lanes = context.graph[region.anchor], context.lanes
+    op, shape = layer.op, _quad(layer.type.shape)
+    assert isinstance(op, Lrn)
+    stages = [_stage(context, s) for s in region.before]
+    operands = [context.operand(context.graph.data(layer.name)[0], "blocked"), *_step_operands(context, region.before)]
+
+    def make(name: str) -> PrimFunc:
+        return lrn(shape, op.size, op.alpha / op.size, op.beta, op.bias, stages, name, lanes)
+
+    _emit(context, region, ("lrn", op, shape, lanes), make, operands)
+
+
 def _plan_elementwise(context: Context, region: Region) -> None:
     layer = context.graph[region.anchor]
     steps = [anchor_step(context.graph, layer), *region.before]
@@ -292,6 +308,7 @@ _PLANNERS: dict[type[Op], Callable[[Context, Region], None]] = {
     Conv: _plan_conv,
     Dense: _plan_dense,
     Pooling: _plan_pool,
+    Lrn: _plan_lrn,
     Elementwise: _plan_elementwise,
     Concat: _plan_concat,
     Flatten: _plan_flatten,
