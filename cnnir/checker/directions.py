@@ -233,12 +233,12 @@ def _contradiction(function: Function, row: int, way: Way, points: Array, slack:
     y = sign * values
     if way in ("up", "down"):
         highest = np.maximum.accumulate(y)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             drop = np.where(highest == y, 0.0, highest - y)
         j = int(np.argmax(drop))
         return _shown(function, points, values, [int(np.argmax(y[: j + 1])), j], row) if drop[j] > slack else None
     left, right = np.minimum.accumulate(y), np.minimum.accumulate(y[::-1])[::-1]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         height = np.where(np.isfinite(y), y - np.maximum(left, right), 0.0)
     j = int(np.argmax(height))
     if not height[j] > slack:

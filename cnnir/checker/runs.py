@@ -118,7 +118,7 @@ def apart(before: Array, after: Array, allowed: float) -> Array:
     """Where two arrays differ by more than is allowed: zeros of both signs are equal, and so are NaN and NaN."""
     wide = [a.astype(np.float64) for a in (before, after)]
     same = (before == after) | (np.isnan(wide[0]) & np.isnan(wide[1]))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         gap = np.abs(wide[0] - wide[1])
     return ~same & ~(gap <= allowed)
 

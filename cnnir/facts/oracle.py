@@ -129,7 +129,7 @@ def _drop(y: Array, slack: float) -> tuple[int, int] | None:
     if len(y) < 2:
         return None
     highest = np.maximum.accumulate(y)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):  # from the largest float64 to the smallest is an infinite fall
         fall = np.where(highest == y, 0.0, highest - y)
     j = int(np.argmax(fall))
     if not fall[j] > slack:
@@ -152,7 +152,8 @@ def inner_point(expr: Expr, domain: Interval, precision: Precision, coefficients
         if len(values) < 3:
             continue
         left, right = np.minimum.accumulate(values), np.minimum.accumulate(values[::-1])[::-1]
-        height = values - np.maximum(left, right)
+        with np.errstate(over="ignore"):
+            height = values - np.maximum(left, right)
         b = int(np.argmax(height))
         if height[b] > 0:
             a, c = int(np.argmin(values[: b + 1])), b + int(np.argmin(values[b:]))

@@ -26,7 +26,7 @@ def bits(array: Array) -> Array:
 
 def difference(before: Array, after: Array) -> float:
     """The largest absolute difference; infinite where a NaN or an infinity is not matched."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         gap = np.abs(before.astype(np.float64) - after.astype(np.float64))
     gap = np.where((before == after) | (np.isnan(before) & np.isnan(after)), 0.0, gap)
     return float(np.max(np.where(np.isnan(gap), np.inf, gap), initial=0.0))
