@@ -54,7 +54,8 @@ def counted(expr: Expr, domain: Interval, precision: Precision, coefficients: Ma
     if at_zero.any():
         bound = max(bound, float(np.max(_above(hi[at_zero].max(), lo[at_zero].min()))))
     most = LOOSE * _unit(found.lo, precision) * values.magnitude
-    return Fact(direction, values, Grade.U, bound=bound) if bound <= most else Fact(UNKNOWN, values, Grade.U, bound=None)
+    held = np.isfinite(bound) and bound <= most
+    return Fact(direction, values, Grade.U, bound=bound) if held else Fact(UNKNOWN, values, Grade.U, bound=None)
 
 
 def _calls(expr: Expr) -> bool:

@@ -131,7 +131,7 @@ def _library(primitive: Primitive, args: Sequence[Spread], found: Spread, of: Pr
     lo, hi = (_neighbour(values, way, of) for values, way in ((found.lo, -np.inf), (found.hi, np.inf)))
     least, most = primitive.shape.image
     if primitive.name == "pow":
-        least = np.where(args[0].lo >= 0, 0.0, -np.inf)
+        least = np.where(np.signbit(args[0].lo), -np.inf, 0.0)  # (-0)^-1 is -inf
     lo, hi = np.clip(lo, least, most).astype(found.lo.dtype), np.clip(hi, least, most).astype(found.hi.dtype)
     if len(args) == 1:
         lo, hi = (saturated(primitive, x, value, of).astype(found.lo.dtype) for x, value in ((args[0].lo, lo), (args[0].hi, hi)))
@@ -143,7 +143,7 @@ def _is_sure(args: Sequence[Array], value: Array) -> Array:
     if len(args) == 1:
         return np.isin(args[0], (0, 1)) & np.isin(value, (0, 1))
     base, exponent = args
-    return (base == 1) | (exponent == 0) | (np.isin(base, (0, np.inf, -np.inf)) & np.isin(value, (0, np.inf)))
+    return (base == 1) | (exponent == 0) | (np.isin(base, (0, np.inf, -np.inf)) & np.isin(value, (0, np.inf, -np.inf)))
 
 
 def _neighbour(values: Array, way: float, of: Precision) -> Array:

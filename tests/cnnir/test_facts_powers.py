@@ -158,6 +158,18 @@ def test_what_they_refuse() -> None:
         assert Analysis(F64).on(expr, Interval(*ends, minus_zero=True)).direction == UNKNOWN
 
 
+@pytest.mark.parametrize("exponent", [-1.0, -3.0])
+@pytest.mark.parametrize("dtype", ["f16", "bf16", "f32", "f64"])
+def test_minus_0_to_a_negative_odd_power_is_minus_infinity(dtype: str, exponent: float) -> None:
+    of, expr = precision(dtype), apply("pow", X, exponent)
+    known = Interval(0.0, 3.0, minus_zero=True)
+    fact = Analysis(of).on(expr, known)
+    assert fact.direction == UNKNOWN and fact.range.lo == -math.inf
+    assert contradiction(expr, fact, known, of, {}) is None
+    without = Interval(0.0, 3.0)
+    assert Analysis(of).on(expr, without).direction.is_down
+
+
 def test_exact_zeros_of_powers_are_0() -> None:
     found = power(point(0.0), point(2.5))
     assert found.value.is_zero and found.sound
