@@ -229,6 +229,15 @@ def test_unsigned_channels_that_fall_and_rise() -> None:
     assert [c.verdict for d in report.decisions for c in d.checks if c.what == "mask"] == ["confirmed"]
 
 
+def test_an_average_of_the_largest_numbers_has_a_bound() -> None:
+    """2.5 x overflows before 2.5 mean(x) can: that is outside the contract, and the checker's bound is of what is inside."""
+    graph = network(Random(1005819), "f64")
+    assert keeps_its_word(graph, 1005819)["moved under ulp"] == 1
+    done = cnnir.optimize(graph, place="always", exactness="ulp")
+    report = check(graph, done.graph, done.decisions).report
+    assert [c.verdict for d in report.decisions for c in d.checks if c.what == "bound"] == ["confirmed"]
+
+
 def test_hundreds_of_random_regions_keep_the_laws() -> None:
     counts = run(SAMPLE, 0)
     assert counts["witnesses"] > 10

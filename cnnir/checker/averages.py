@@ -96,23 +96,29 @@ def _combined(name: str, lines: Sequence[Line]) -> Line | None:
 
 
 def affine_error(function: Function, line: Line, pool: Pooling, data: TensorType, ends: tuple[float, float]) -> float:
-    """How far apart both orders can be: the region's error twice, and a sum's rounding on either side of it."""
+    """How far apart both orders can be: the region's error twice, and a sum's rounding on either side of it.
+
+    By the contract no value of the region overflows, nor do sums of them: none is larger than the format's largest.
+    """
     of = format_of(data.dtype)
     rows = np.arange(function.rows)
     lo, hi = (np.full(len(rows), end).astype(of.dtype) for end in ends)
     _, slope = function.on(lo, hi, rows)
-    reach = float((np.abs(line[0]) * max(abs(ends[0]), abs(ends[1])) + np.abs(line[1])).max())
+    with np.errstate(over="ignore"):
+        reach = float((np.abs(line[0]) * max(abs(ends[0]), abs(ends[1])) + np.abs(line[1])).max())
     values = float(np.maximum(np.abs(slope.lo), np.abs(slope.hi)).max())
-    terms = largest_window(pool, data) + 2
-    return 2 * float(slope.error.max()) + _gamma(terms, of) * (values + reach) + 2 * terms * of.tiny
+    gamma = _gamma(largest_window(pool, data) + 2, of)
+    rounded = sum(gamma * min(size, of.max) for size in (values, reach))
+    return 2 * float(slope.error.max()) + rounded + 2 * (largest_window(pool, data) + 2) * of.tiny
 
 
 def pointwise_error(op: Conv, weights: Mapping[str, Array], pool: Pooling, data: TensorType, ends: tuple[float, float]) -> float:
-    """The same of a convolution of single places."""
+    """The same of a convolution of single places, where the contract holds of its sums too."""
     rows = np.abs(np.asarray(weights["weight"], np.float64)).reshape(op.out, -1)
     of = format_of(data.dtype)
     bias = np.abs(np.asarray(weights.get("bias", 0.0), np.float64))
-    reach = float((rows.sum(axis=1) * max(abs(ends[0]), abs(ends[1])) + bias).max())
+    with np.errstate(over="ignore"):
+        reach = min(float((rows.sum(axis=1) * max(abs(ends[0]), abs(ends[1])) + bias).max()), of.max)
     terms = largest_window(pool, data) + rows.shape[1] + 2
     return 2 * _gamma(terms, of) * reach + 2 * terms * of.tiny
 
