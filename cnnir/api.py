@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from cnnir.decisions import Optimized
     from cnnir.facts.evidence import Evidence
     from cnnir.ir.graph import Graph
+    from cnnir.price import PriceModel
 
 Array = np.ndarray[Any, Any]
 Shapes = Mapping[str, Sequence[int]]
 Place = Literal["auto", "always", "never", "measure"]
 Exactness = Literal["exact", "ulp"]
-ConvAlgorithm = Literal["direct", "winograd", "auto"]
+ConvAlgorithm = Literal["direct", "winograd", "auto", "measure"]
 Fusion = Literal["full", "act", "none"]
 Nan = Literal["assume", "strict"]
 Check = Literal["reference", "llvm"]
@@ -146,7 +147,7 @@ def optimize(
     if place == "measure":
         return _measure(network, target, exactness, nan, training)
     if runtime is None:
-        return place_regions(network, place=place, exactness=exactness, nan=nan, evidence=known, training=training)
+        return place_regions(network, place=place, exactness=exactness, price=price(target), nan=nan, evidence=known, training=training)
     if place != "auto":
         help = "`place=auto` asks what a move costs"
         raise CnnirError(Diagnostic("C0509", f"a price of `{runtime}` does not go with `place={place}`", help=help), 2)
@@ -155,8 +156,7 @@ def optimize(
     def move(site: Graph) -> Graph:
         return place_regions(site, "always", exactness, nan=nan, evidence=known, training=training).graph
 
-    price = RuntimePrice(runtime, move)
-    return place_regions(network, exactness=exactness, price=price, nan=nan, evidence=known, training=training)
+    return place_regions(network, exactness=exactness, price=RuntimePrice(runtime, move), nan=nan, evidence=known, training=training)
 
 
 def evidence(target: str = "llvm") -> Evidence:
@@ -165,6 +165,17 @@ def evidence(target: str = "llvm") -> Evidence:
     from cnnir.backends.tvm.targets import parse_target
 
     return Cache(parse_target(target))
+
+
+def price(target: str = "llvm") -> PriceModel:
+    """What `place=auto` asks on this machine: seconds where `cnnc doctor --calibrate` has measured it, else counted operations."""
+    from cnnir.backends.tvm.machine import known
+    from cnnir.backends.tvm.targets import parse_target
+    from cnnir.calibration import Seconds
+    from cnnir.price import Operations
+
+    found = known(parse_target(target))
+    return Operations() if found is None else Seconds(found)
 
 
 def verify(
@@ -221,9 +232,10 @@ def compile(
 
     `target` is `llvm` (this CPU), `llvm -mcpu=...` or `cuda`; `arch` goes with `cuda` (default sm_80). `threads`
     defaults to the cores this process may use. `conv` decides the convolution algorithm by the convolution alone,
-    so that moved and unmoved networks compare: `direct` (plain sums), `winograd` (wherever it can be) or `auto` (the faster
-    by estimate). `fusion` is `full` (activation and pool in their convolution's kernel), `act` (pools apart) or `none`
-    (every layer a kernel of its own).
+    so that moved and unmoved networks compare: `direct` (plain sums), `winograd` (wherever it can be), `auto` (the faster
+    by estimate) or `measure` (the faster by the clock: raced once, and kept for this machine). `fusion` is `full`
+    (activation and pool in their convolution's kernel), `act` (pools apart) or `none` (every layer a kernel of its own).
+    Code that was compiled before is taken from a cache.
     """
     from cnnir.backends.tvm.compile import compile_graph
     from cnnir.backends.tvm.targets import parse_target

@@ -38,6 +38,8 @@ class Price:
     unit: Literal["s", "operations"] = "s"
     unclear: bool = False
     """Whether the clock's noise exceeds the difference."""
+    estimated: bool = False
+    """Whether no clock was asked, but what the machine can do at most."""
 
     @property
     def saves(self) -> bool:
@@ -52,7 +54,8 @@ class Price:
     def __str__(self) -> str:
         if self.unit == "s":
             noise = ", which noise exceeds" if self.unclear else ""
-            return f"{self.before * 1e6:.3g} us before, {self.after * 1e6:.3g} us after{noise}"
+            guess = "an estimated " if self.estimated else ""
+            return f"{guess}{self.before * 1e6:.3g} us before, {self.after * 1e6:.3g} us after{noise}"
         return f"{self.before:.0f} operations before, {self.after:.0f} after"
 
 

@@ -11,6 +11,7 @@ largest output (`tests/backends/test_winograd.py` holds it below 1e-4, the most 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from .kernels.blocked import block
@@ -18,14 +19,16 @@ from .kernels.geometry import ConvGeometry, accumulators
 from .kernels.winograd import Tiling
 from .kernels.winograd_matrices import POINTS, TAPS
 
-ConvAlgorithm = Literal["direct", "winograd", "auto"]
-"""`auto`: the faster by estimate; `direct`: plain sums; `winograd`: Winograd wherever it can be."""
+ConvAlgorithm = Literal["direct", "winograd", "auto", "measure"]
+"""`auto`: the faster by estimate; `direct`: plain sums; `winograd`: Winograd wherever it can be; `measure`: the faster by the clock."""
+Choose = Callable[[ConvGeometry], Tiling | None]
+"""The tiling of a convolution by Winograd, or None for direct convolution."""
 
 LEAST_CHANNELS = 16
 WORTH = 0.8
 """Winograd is chosen where it takes this share of the direct time or less: it is less exact, and its weights are larger."""
 MEMORY, CACHE = 0.31, 0.015
-"""Cycles for a byte of the weights from memory, and from a cache that all cores share."""
+"""Cycles for a byte of the weights from memory, where nobody has measured it, and from a cache that all cores share."""
 TRANSFORM = 16
 """Cycles for a vector to be transformed, data or sums, loads and stores included."""
 PRIVATE = 512 * 1024
@@ -38,14 +41,14 @@ LATENCY = 8
 """Sums that keep the fma unit busy."""
 
 
-def choose(conv: ConvGeometry, wanted: ConvAlgorithm, lanes: int) -> Tiling | None:
-    """The tiling of Winograd, or None for direct convolution."""
+def choose(conv: ConvGeometry, wanted: Literal["direct", "winograd", "auto"], lanes: int, memory: float = MEMORY) -> Tiling | None:
+    """The tiling of Winograd, or None for direct convolution. `memory`: cycles for a byte of the weights from memory."""
     if wanted == "direct" or not can_transform(conv, lanes):
         return None
     if wanted == "auto" and min(conv.in_channels, conv.out_channels) < LEAST_CHANNELS:
         return None
-    best = min(_tilings(conv, lanes), key=lambda tiling: _winograd_cycles(conv, tiling, lanes))
-    if wanted == "auto" and _winograd_cycles(conv, best, lanes) > WORTH * _direct_cycles(conv, lanes):
+    best = min(tilings(conv, lanes), key=lambda tiling: _winograd_cycles(conv, tiling, lanes, memory))
+    if wanted == "auto" and _winograd_cycles(conv, best, lanes, memory) > WORTH * _direct_cycles(conv, lanes, memory):
         return None
     return best
 
@@ -56,7 +59,8 @@ def can_transform(conv: ConvGeometry, lanes: int) -> bool:
     return plain and min(block(conv.in_channels, lanes), block(conv.out_channels, lanes)) >= 4
 
 
-def _tilings(conv: ConvGeometry, lanes: int) -> list[Tiling]:
+def tilings(conv: ConvGeometry, lanes: int) -> list[Tiling]:
+    """Every tiling that is worth a look, where `can_transform` holds."""
     found: list[Tiling] = []
     columns = min(accumulators(lanes), 14)
     for m in POINTS:
@@ -69,7 +73,7 @@ def _tilings(conv: ConvGeometry, lanes: int) -> list[Tiling]:
     return found
 
 
-def _winograd_cycles(conv: ConvGeometry, tiling: Tiling, lanes: int) -> float:
+def _winograd_cycles(conv: ConvGeometry, tiling: Tiling, lanes: int, memory: float) -> float:
     """Products of vectors, transforms, and what comes from memory."""
     rows = conv.batch * -(-conv.out_size[0] // tiling.m)
     width, positions = -(-conv.out_size[1] // tiling.m), tiling.extent**2
@@ -81,20 +85,20 @@ def _winograd_cycles(conv: ConvGeometry, tiling: Tiling, lanes: int) -> float:
     products = positions * rows * width * conv.in_channels * out_blocks * max(1.0, LATENCY / panel)
     transforms = TRANSFORM * positions * rows * width * (in_blocks + out_blocks)
     weights = positions * conv.in_channels * conv.out_channels * 4
-    total = products + transforms + weights * MEMORY
+    total = products + transforms + weights * memory
     if tiling.rows is None:
         intermediate = positions * rows * width * (conv.in_channels + conv.out_channels) * 4
-        return total + intermediate * 2 * (CACHE if intermediate < 8 * PRIVATE else MEMORY / 2)
+        return total + intermediate * 2 * (CACHE if intermediate < 8 * PRIVATE else memory / 2)
     overflow = max(1.0, positions * together * width * conv.in_channels * 4 / PRIVATE)
     waste = groups * together / rows * max(1.0, LEAST_GROUPS / groups)
-    return (total + (groups - 1) * weights * _again(weights)) * overflow * waste
+    return (total + (groups - 1) * weights * _again(weights, memory)) * overflow * waste
 
 
-def _again(weights: int) -> float:
+def _again(weights: int, memory: float) -> float:
     """Cycles for a byte of the weights of which there are so many, read a second time."""
-    return CACHE if weights <= 32 * PRIVATE else MEMORY
+    return CACHE if weights <= 32 * PRIVATE else memory
 
 
-def _direct_cycles(conv: ConvGeometry, lanes: int) -> float:
+def _direct_cycles(conv: ConvGeometry, lanes: int, memory: float) -> float:
     weights = conv.in_channels * conv.out_channels * TAPS * TAPS * 4
-    return conv.multiplies / block(conv.out_channels, lanes) + weights * MEMORY
+    return conv.multiplies / block(conv.out_channels, lanes) + weights * memory

@@ -16,19 +16,18 @@ from cnnir.ops.tensor import Concat, Flatten, Lrn
 from cnnir.scalar.expr import Param, Var
 from cnnir.types import TensorType
 
-from .algorithm import choose
 from .context import Context, step_keys
-from .kernels.blocked import block, blocked_shape, dense_panel, pack_channel, pack_conv_weight, pack_dense_weight
+from .convolutions import kernel, packed, packed_shape
+from .kernels.blocked import block, blocked_shape, dense_panel, pack_channel, pack_dense_weight
 from .kernels.blocked import pack as pack_tensor
 from .kernels.dense import dense
-from .kernels.direct import direct_conv
 from .kernels.epilogue import Epilogue, Extra, PoolWindow, Stage
 from .kernels.geometry import ConvGeometry, can_fuse_pool
 from .kernels.layout import concat_kernel, flatten_kernel
 from .kernels.lrn import lrn, power
 from .kernels.pointwise import pointwise
 from .kernels.pooling import pool2d
-from .kernels.winograd import can_pool, pack_weight, weight_shape, winograd_conv
+from .kernels.winograd import can_pool
 from .plain import affine_windows
 from .plan import Array, Buffer
 from .regions import Region, Step, anchor_step
@@ -70,7 +69,7 @@ def takes_pool(context: Context, anchor: Layer, pool: Layer) -> bool:
     if window is None:
         return False
     geometry = _geometry(graph, anchor)
-    tiling = choose(geometry, context.conv, lanes)
+    tiling = context.choose(geometry)
     return can_fuse_pool(geometry, window, lanes) and (tiling is None or can_pool(tiling.m, window))
 
 
@@ -207,29 +206,14 @@ def _plan_conv(context: Context, region: Region) -> None:
     epilogue = Epilogue(tuple(_stage(context, s) for s in before), pool, tuple(_stage(context, s) for s in region.after))
     data = context.operand(graph.data(layer.name)[0], "blocked")
     key = dict(layer.weights)["weight"]
-    tiling = choose(geometry, context.conv, lanes)
-    if tiling is None:
-        packed = _packed_kernel_shape(geometry, lanes)
-        weight = context.constant("kernel", packed, "float32", lambda: pack_conv_weight(graph.weights[key], geometry.groups, lanes))
-    else:
-        packed = weight_shape(geometry, tiling, lanes)
-        weight = context.constant("kernel", packed, "float32", lambda: pack_weight(graph.weights[key], tiling, lanes))
+    tiling = context.choose(geometry)
+    weight = context.constant(
+        "kernel", packed_shape(geometry, tiling, lanes), "float32", lambda: packed(graph.weights[key], geometry, tiling, lanes)
+    )
     operands = [data, weight, *_step_operands(context, [*before, *region.after])]
     identity = ("conv", geometry, tiling, pool, len(before), lanes)
 
-    def make(name: str) -> PrimFunc:
-        if tiling is None:
-            return direct_conv(geometry, epilogue, name, lanes)
-        return winograd_conv(geometry, tiling, epilogue, name, lanes)
-
-    _emit(context, region, identity, make, operands)
-
-
-def _packed_kernel_shape(conv: ConvGeometry, lanes: int) -> tuple[int, ...]:
-    """Shape of what `pack_conv_weight` makes, without packing."""
-    inner, outer = block(conv.in_channels, lanes), block(conv.out_channels, lanes)
-    blocks = conv.out_channels // outer
-    return (blocks, *conv.kernel, outer) if conv.depthwise else (blocks, conv.in_span(lanes), *conv.kernel, inner, outer)
+    _emit(context, region, identity, lambda name: kernel(geometry, tiling, epilogue, name, lanes), operands)
 
 
 def _plan_dense(context: Context, region: Region) -> None:

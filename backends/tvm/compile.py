@@ -19,19 +19,22 @@ from cnnir.ir.graph import Graph
 from cnnir.ir.limits import refuse_too_large
 from cnnir.work import activation_evaluations, macs
 
-from .algorithm import ConvAlgorithm
+from . import libraries
+from .algorithm import MEMORY, Choose, ConvAlgorithm, choose
 from .build import build_llvm, export
 from .concats import narrow_concats
 from .cpu import FEATURES, kernel_flags
 from .cuda_build import CudaBuild, build_cuda
 from .cuda_program import CUBIN, PTX, SOURCE
 from .cuda_toolchain import CompiledCuda, CudaError, ToolchainMissing, require_toolchain
+from .machine import known
 from .manifest import Manifest, Work
 from .module import relax_module
 from .plain import has_own_rule
 from .plan import Plan
 from .planner import plan
 from .program import Program
+from .races import Raced
 from .regions import Fusion
 from .runner import aligned_empty
 from .target import host_target, lanes
@@ -43,15 +46,37 @@ if TYPE_CHECKING:
 
 def lower(graph: Graph, spec: TargetSpec, fusion: Fusion = "full", conv: ConvAlgorithm = "auto") -> tuple[Plan, tvm.IRModule, Any]:
     """The plan, the Relax module and the TVM target of a network; raises CnnirError for one too large, or `conv` not of the target."""
+    found, target = planned(graph, spec, fusion, conv)
+    return found, relax_module(found), target
+
+
+def planned(
+    graph: Graph, spec: TargetSpec, fusion: Fusion = "full", conv: ConvAlgorithm = "auto", threads: int | None = None
+) -> tuple[Plan, Any]:
+    """The plan and the TVM target (None for cuda) of a network; raises CnnirError for one too large, or `conv` not of the target.
+
+    `threads` run what `conv=measure` races.
+    """
     require_algorithm(conv, spec)
     refuse_too_large(graph)
     graph = narrow_concats(expanded(graph, lambda op: not has_own_rule(op)))
     if spec.kind == "cuda":
-        found = plan(graph, "cuda", 1, fusion)
-        return found, relax_module(found), None
+        return plan(graph, "cuda", 1, fusion, lambda _: None), None
     target = _llvm_target(spec)
-    found = plan(graph, "llvm", lanes(target), fusion, conv)
-    return found, relax_module(found), target
+    return plan(graph, "llvm", lanes(target), fusion, _chooser(spec, target, conv, threads or _cores())), target
+
+
+def _chooser(spec: TargetSpec, target: Any, conv: ConvAlgorithm, threads: int) -> Choose:
+    width = lanes(target)
+    if conv == "measure":
+        return Raced(spec, target, width, threads)
+    calibration = known(spec)
+    memory = MEMORY if calibration is None else calibration.memory_cycles(width)
+    return lambda geometry: choose(geometry, conv, width, memory)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def require_algorithm(conv: str, spec: TargetSpec) -> None:
@@ -60,18 +85,18 @@ def require_algorithm(conv: str, spec: TargetSpec) -> None:
     if conv not in known:
         help = alike(conv, known) or f"choose {', '.join(f'`{name}`' for name in known)}"
         raise CnnirError(Diagnostic("C0508", f"no convolution algorithm `{conv}`", help=help), 2)
-    if conv == "winograd" and spec.kind != "llvm":
-        raise CnnirError(Diagnostic("C0509", f"`conv=winograd` is for CPUs, and the target is `{spec}`", help="use `conv=auto`"), 2)
+    if conv in ("winograd", "measure") and spec.kind != "llvm":
+        raise CnnirError(Diagnostic("C0509", f"`conv={conv}` is for CPUs, and the target is `{spec}`", help="use `conv=auto`"), 2)
 
 
 def compile_graph(
     graph: Graph, spec: TargetSpec, threads: int | None = None, fusion: Fusion = "full", conv: ConvAlgorithm = "auto"
 ) -> Program:
     """Compile a network; raises CnnirError (exit code 3) where a tool-chain is missing."""
-    found, module, target = lower(graph, spec, fusion, conv)
+    found, target = planned(graph, spec, fusion, conv, threads)
     folder = Path(tempfile.mkdtemp(prefix="cnnir-"))
     try:
-        return _built(graph, spec, threads, (found, module, target), folder)
+        return _built(graph, spec, threads, found, target, folder)
     except BaseException as error:  # an interrupt too: nobody else knows the folder
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):  # the disk is full
@@ -79,22 +104,21 @@ def compile_graph(
         raise
 
 
-def _built(graph: Graph, spec: TargetSpec, threads: int | None, lowered: tuple[Plan, tvm.IRModule, Any], folder: Path) -> Program:
-    """The program of a lowered network, with its library in `folder`, which goes when the program does."""
-    found, module, target = lowered
+def _built(graph: Graph, spec: TargetSpec, threads: int | None, found: Plan, target: Any, folder: Path) -> Program:
+    """The program of a planned network, with its library in `folder`, which goes when the program does."""
     library = folder / "library.so"
     files: dict[str, bytes] = {}
     features: tuple[str, ...] = ()
     if spec.kind == "cuda":
-        files = _cuda_files(module, spec.arch, library)
+        files = _cuda_files(relax_module(found), spec.arch, library)
     else:
-        export(build_llvm(module, target), library)
+        _build_library(found, target, library)
         with target:
             features = kernel_flags(f for f in FEATURES if codegen.llvm_cpu_has_features(f))
     manifest = Manifest(
         name=graph.name,
         target=str(spec) if spec.kind == "cuda" else f"llvm -mcpu={target.attrs['mcpu']}",
-        threads=threads or len(os.sched_getaffinity(0)),
+        threads=threads or _cores(),
         inputs=graph.inputs,
         outputs=graph.outputs,
         work=count_work(graph, found),
@@ -104,6 +128,18 @@ def _built(graph: Graph, spec: TargetSpec, threads: int | None, lowered: tuple[P
         cpu_features=features,
     )
     return Program(manifest, library, [_aligned(c.make(), c.buffer.dtype) for c in found.constants], files, folder)
+
+
+def _build_library(found: Plan, target: Any, library: Path) -> None:
+    """Compile a plan, or take what was compiled of one alike."""
+    key = libraries.key(found, str(target))
+    kept = None if key is None else libraries.find(key)
+    if kept is not None:
+        library.write_bytes(kept)
+        return
+    export(build_llvm(relax_module(found), target), library)
+    if key is not None:
+        libraries.keep(key, library.read_bytes())
 
 
 def count_work(graph: Graph, found: Plan) -> Work:

@@ -11,7 +11,7 @@ import numpy as np
 from cnnir.ir.graph import Graph, Value
 from cnnir.ops.elementwise import Elementwise
 
-from .algorithm import ConvAlgorithm
+from .algorithm import Choose
 from .plan import Array, Buffer, Constant, KernelCall, Layout, Plan, Values
 from .regions import Step
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Context:
     """The state of planning one network for one target. `kind` is `llvm` or `cuda`, `lanes` the vector width in floats.
 
-    `conv` is the algorithm that is asked for.
+    `choose` gives the tiling of a Winograd convolution, or None for a direct one.
     """
 
     graph: Graph
@@ -31,7 +31,7 @@ class Context:
     lanes: int
     plan: Plan
     values: Values
-    conv: ConvAlgorithm = "auto"
+    choose: Choose
 
     def constant(self, stem: str, shape: Sequence[int], dtype: str, make: Callable[[], Array]) -> Buffer:
         """A new constant argument; `make` is called when the program is built."""

@@ -9,7 +9,7 @@ from cnnir.ops.opaque import Opaque
 from cnnir.ops.tensor import Input
 
 from . import blocked_regions
-from .algorithm import ConvAlgorithm
+from .algorithm import Choose
 from .context import Context
 from .kernels.blocked import blocked_shape
 from .kernels.layout import pack_kernel, unpack_kernel
@@ -20,14 +20,16 @@ from .plan import Buffer, Convert, Layout, Plan, Values
 from .regions import Fusion, Kernels, partition
 
 
-def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion = "full", conv: ConvAlgorithm = "auto") -> Plan:
+def plan(graph: Graph, kind: str, lanes: int, fusion: Fusion, choose: Choose) -> Plan:
     """The kernel calls of a network for a target kind (`llvm` or `cuda`) with vectors of `lanes` floats.
+
+    `choose` picks the algorithm of a convolution, which is asked on `llvm` alone.
 
     On `cuda` every region is plain and pools stay kernels of their own: dlight schedules one reduction a kernel.
     """
     _require_rules(graph)
     result = Plan()
-    context = Context(graph, kind, lanes, result, Values({}), conv)
+    context = Context(graph, kind, lanes, result, Values({}), choose)
     context.values = Values(_conversions(context))
     templates = kind == "llvm"
     for name, t in graph.inputs.items():

@@ -98,7 +98,7 @@ def _combined(name: str, lines: Sequence[Line]) -> Line | None:
 def affine_error(function: Function, line: Line, pool: Pooling, data: TensorType, ends: tuple[float, float]) -> float:
     """How far apart both orders can be: the region's error twice, and a sum's rounding on either side of it.
 
-    By the contract no value of the region overflows, nor do sums of them: none is larger than the format's largest.
+    Infinite, which confirms nothing, where the ends of a range of f64 leave the format.
     """
     of = format_of(data.dtype)
     rows = np.arange(function.rows)
@@ -107,18 +107,17 @@ def affine_error(function: Function, line: Line, pool: Pooling, data: TensorType
     with np.errstate(over="ignore"):
         reach = float((np.abs(line[0]) * max(abs(ends[0]), abs(ends[1])) + np.abs(line[1])).max())
     values = float(np.maximum(np.abs(slope.lo), np.abs(slope.hi)).max())
-    gamma = _gamma(largest_window(pool, data) + 2, of)
-    rounded = sum(gamma * min(size, of.max) for size in (values, reach))
-    return 2 * float(slope.error.max()) + rounded + 2 * (largest_window(pool, data) + 2) * of.tiny
+    terms = largest_window(pool, data) + 2
+    return 2 * float(slope.error.max()) + _gamma(terms, of) * (values + reach) + 2 * terms * of.tiny
 
 
 def pointwise_error(op: Conv, weights: Mapping[str, Array], pool: Pooling, data: TensorType, ends: tuple[float, float]) -> float:
-    """The same of a convolution of single places, where the contract holds of its sums too."""
+    """The same of a convolution of single places."""
     rows = np.abs(np.asarray(weights["weight"], np.float64)).reshape(op.out, -1)
     of = format_of(data.dtype)
     bias = np.abs(np.asarray(weights.get("bias", 0.0), np.float64))
     with np.errstate(over="ignore"):
-        reach = min(float((rows.sum(axis=1) * max(abs(ends[0]), abs(ends[1])) + bias).max()), of.max)
+        reach = float((rows.sum(axis=1) * max(abs(ends[0]), abs(ends[1])) + bias).max())
     terms = largest_window(pool, data) + rows.shape[1] + 2
     return 2 * _gamma(terms, of) * reach + 2 * terms * of.tiny
 

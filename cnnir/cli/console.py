@@ -177,10 +177,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 threads_option = click.option("--threads", type=click.IntRange(1), default=None, help="Threads to run on.  [default: all cores]")
 conv_option = click.option(
     "--conv",
-    type=click.Choice(["auto", "direct", "winograd"]),
+    type=click.Choice(["auto", "direct", "winograd", "measure"]),
     default="auto",
     show_default=True,
-    help="Convolution algorithm: the faster by estimate, plain sums, or Winograd wherever it can be.",
+    help="Convolution algorithm: the faster by estimate, plain sums, Winograd wherever it can be, or the faster by the clock.",
 )
 exactness_option = click.option(
     "--exactness",

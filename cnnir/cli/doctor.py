@@ -16,14 +16,23 @@ _PACKAGES = ("cnnir", "apache-tvm", "apache-tvm-ffi", "numpy", "networkx", "lark
 
 
 @click.command()
+@click.option("--calibrate", is_flag=True, help="Measure what this CPU can do at most, and keep it; best on an idle machine.")
 @json_option
-def command(as_json: bool) -> None:
-    """Show versions, this CPU as the compiler sees it, and the tool-chains found.
+def command(calibrate: bool, as_json: bool) -> None:
+    """Show versions, this CPU as the compiler sees it, what was measured of it, and the tool-chains found.
 
     \b
     Example:
       cnnc doctor
+      cnnc doctor --calibrate
+
+    Once it is calibrated, `place=auto` prices moves in seconds and `conv=auto` weighs Winograd by the measured memory.
     """
+    if calibrate:
+        from cnnir.backends.tvm.calibrate import calibrate as measure
+        from cnnir.backends.tvm.targets import TargetSpec
+
+        measure(TargetSpec("llvm"))
     found = {"Python": platform.python_version(), **{p: _version(p) for p in _PACKAGES}}
     found |= {name: _guarded(probe) for name, probe in _PROBES.items()}
     if as_json:
@@ -51,6 +60,20 @@ def _cpu() -> str:
     from cnnir.backends.tvm.target import describe_host
 
     return f"{describe_host()}, {len(os.sched_getaffinity(0))} cores"
+
+
+def _peaks() -> str:
+    from cnnir.backends.tvm.machine import known
+    from cnnir.backends.tvm.targets import TargetSpec
+
+    found = known(TargetSpec("llvm"))
+    if found is None:
+        return "not measured: cnnc doctor --calibrate"
+    fma, one = found.flops / 1e9, found.flops_one / 1e9
+    memory, alone = found.bytes / 1e9, found.bytes_one / 1e9
+    return (
+        f"{fma:.0f} GFLOP/s of vector fma on {found.threads} threads ({one:.0f} on one), {memory:.1f} GB/s from memory ({alone:.1f} on one)"
+    )
 
 
 def _linker() -> str:
@@ -81,4 +104,4 @@ def _gpu() -> str:
     return gpu_arch() or "none"
 
 
-_PROBES: dict[str, Callable[[], str]] = {"CPU target": _cpu, "linker": _linker, "CUDA tool-chain": _cuda, "GPU": _gpu}
+_PROBES: dict[str, Callable[[], str]] = {"CPU target": _cpu, "CPU peaks": _peaks, "linker": _linker, "CUDA tool-chain": _cuda, "GPU": _gpu}

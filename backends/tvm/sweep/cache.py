@@ -58,7 +58,6 @@ def keep(expr: Expr, swept: Swept) -> None:
     try:
         place = folder("sweeps")
         place.mkdir(parents=True, exist_ok=True)
-        folder("hosts").mkdir(parents=True, exist_ok=True)
         document = {"formula": expression(expr), "swept": as_record(swept)}
         write_atomically(place / f"{key}-{name}.json", json.dumps(document, indent=1).encode())
         take_note()

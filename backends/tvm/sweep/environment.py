@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cnnir.caches import folder
 from cnnir.facts.upgrade import library
-from cnnir.files import write_atomically
+from cnnir.files import cannot_write, write_atomically
 from cnnir.scalar.expr import Expr
 
 from ..targets import TargetSpec
@@ -62,7 +62,12 @@ def take_note() -> None:
     from tvm.target import codegen
 
     found = {"mcpu": str(codegen.llvm_get_system_cpu()), "llvm": str(codegen.llvm_version_major())}
-    write_atomically(_note(), json.dumps(found).encode())
+    note = _note()
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(note.parent, error) from error
+    write_atomically(note, json.dumps(found).encode())
 
 
 def _note() -> Path:
