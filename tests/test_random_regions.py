@@ -52,7 +52,7 @@ def data(graph: Graph, seen: Dense, seed: int) -> Iterator[Mapping[str, Array]]:
 
 def _turns(y: Array) -> set[int]:
     """Where it is least and greatest, and where it rises and falls most from one point to the next."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):  # a fall from the largest float64 to the smallest is infinite
         step = np.diff(y, prepend=y[0])
     return {int(at) for at in (np.argmin(y), np.argmax(y), np.argmin(step), np.argmax(step))}
 
