@@ -16,7 +16,6 @@ from cnnir.calibration import Calibration
 from .build import build_llvm, export
 from .kernels.function import finish
 from .machine import keep
-from .module import relax_module
 from .plan import Buffer, KernelCall, Plan
 from .runner import Machine, aligned_empty, as_tensor
 from .target import host_target, lanes
@@ -41,7 +40,7 @@ def calibrate(spec: TargetSpec) -> Calibration:
     with tempfile.TemporaryDirectory(prefix="cnnir-calibrate-") as folder:
         library = Path(folder) / "library.so"
         plan = _plan(width)
-        export(build_llvm(relax_module(plan), target), library)
+        export(build_llvm(plan, target), library)
         (flops, bandwidth), (flops_one, bandwidth_one) = (_rates(library, plan, n) for n in (threads, 1))
     found = Calibration(threads, flops, flops_one, bandwidth, bandwidth_one)
     keep(spec, found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -21,6 +22,7 @@ from cnnir.work import activation_evaluations, macs
 
 from . import libraries
 from .algorithm import MEMORY, Choose, ConvAlgorithm, choose
+from .arena import arrange, least
 from .build import build_llvm, export
 from .concats import narrow_concats
 from .cpu import FEATURES, kernel_flags
@@ -37,7 +39,7 @@ from .program import Program
 from .races import Raced
 from .regions import Fusion
 from .runner import aligned_empty
-from .target import host_target, lanes
+from .target import lanes, llvm_target
 from .targets import TargetSpec
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ def require_algorithm(conv: str, spec: TargetSpec) -> None:
         raise CnnirError(Diagnostic("C0508", f"no convolution algorithm `{conv}`", help=help), 2)
     if conv in ("winograd", "measure") and spec.kind != "llvm":
         raise CnnirError(Diagnostic("C0509", f"`conv={conv}` is for CPUs, and the target is `{spec}`", help="use `conv=auto`"), 2)
+    if conv == "measure" and spec.foreign:
+        raise CnnirError(Diagnostic("C0509", f"`conv=measure` runs code, and this is no machine for `{spec}`", help="use `conv=auto`"), 2)
 
 
 def compile_graph(
@@ -112,16 +116,16 @@ def _built(graph: Graph, spec: TargetSpec, threads: int | None, found: Plan, tar
     if spec.kind == "cuda":
         files = _cuda_files(relax_module(found), spec.arch, library)
     else:
-        _build_library(found, target, library)
+        _build_library(found, spec, target, library)
         with target:
             features = kernel_flags(f for f in FEATURES if codegen.llvm_cpu_has_features(f))
     manifest = Manifest(
         name=graph.name,
-        target=str(spec) if spec.kind == "cuda" else f"llvm -mcpu={target.attrs['mcpu']}",
+        target=str(spec if spec.kind == "cuda" else replace(spec, mcpu=str(target.attrs["mcpu"]))),
         threads=threads or _cores(),
         inputs=graph.inputs,
         outputs=graph.outputs,
-        work=count_work(graph, found),
+        work=count_work(graph, found, spec.kind),
         versions={"cnnir": version("cnnir"), "apache-tvm": version("apache-tvm"), "apache-tvm-ffi": version("apache-tvm-ffi")},
         ranges=graph.ranges,
         calls=tuple(call.layers for call in found.calls),
@@ -130,26 +134,28 @@ def _built(graph: Graph, spec: TargetSpec, threads: int | None, found: Plan, tar
     return Program(manifest, library, [_aligned(c.make(), c.buffer.dtype) for c in found.constants], files, folder)
 
 
-def _build_library(found: Plan, target: Any, library: Path) -> None:
+def _build_library(found: Plan, spec: TargetSpec, target: Any, library: Path) -> None:
     """Compile a plan, or take what was compiled of one alike."""
     key = libraries.key(found, str(target))
     kept = None if key is None else libraries.find(key)
     if kept is not None:
         library.write_bytes(kept)
         return
-    export(build_llvm(relax_module(found), target), library)
+    export(build_llvm(found, target), library, spec.machine if spec.foreign else None)
     if key is not None:
         libraries.keep(key, library.read_bytes())
 
 
-def count_work(graph: Graph, found: Plan) -> Work:
+def count_work(graph: Graph, found: Plan, kind: str = "llvm") -> Work:
     """Counted work of one run of the network under a plan."""
-    return Work(len(found.calls), found.bytes, macs(graph), activation_evaluations(graph))
+    bound = least(found)
+    memory = arrange(found).bytes + sum(b.bytes for b in found.results) if kind == "llvm" else bound
+    return Work(len(found.calls), found.bytes, macs(graph), activation_evaluations(graph), memory, bound)
 
 
 def _llvm_target(spec: TargetSpec) -> Any:
     try:
-        return host_target(spec.mcpu)
+        return llvm_target(spec)
     except ValueError as error:
         raise CnnirError(Diagnostic("C0507", str(error)), 3) from error
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from cnnir.diagnostics import CnnirError, Diagnostic
 
+from .targets import parse_target
+
 _LLVM_TO_KERNEL = {
     "avx": "avx", "avx2": "avx2", "fma": "fma", "avx512f": "avx512f", "avx512bw": "avx512bw", "avx512dq": "avx512dq",
     "avx512vl": "avx512vl",
@@ -22,6 +24,21 @@ FEATURES = tuple(_LLVM_TO_KERNEL)
 def kernel_flags(features: Iterable[str]) -> tuple[str, ...]:
     """The /proc/cpuinfo flags of LLVM features."""
     return tuple(sorted(_LLVM_TO_KERNEL[f] for f in features))
+
+
+def check_machine(target: str, path: Path) -> None:
+    """Raise CnnirError (exit code 3) where code for a target is not for this kind of machine."""
+    spec = parse_target(target)
+    if spec.foreign:
+        raise CnnirError(
+            Diagnostic(
+                "C0504",
+                f"`{path}` was compiled for another machine",
+                notes=(f"it is for {spec.machine}, and this is {platform.machine()}",),
+                help=f"run it there: on {spec.machine} with the same versions of cnnir and TVM",
+            ),
+            exit_code=3,
+        )
 
 
 def check_cpu(needed: Iterable[str], path: Path) -> None:

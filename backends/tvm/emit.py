@@ -28,13 +28,13 @@ def emit(graph: Graph, form: Form, spec: TargetSpec, fusion: Fusion = "full", co
     wanted = {"llvm-ir": "llvm", "cuda": "cuda", "ptx": "cuda"}.get(form, spec.kind)
     if wanted != spec.kind:
         raise CnnirError(Diagnostic("C0509", f"--emit {form} needs --target {wanted}, got `{spec}`"), 2)
-    _, module, target = lower(graph, spec, fusion, conv)
+    plan, module, target = lower(graph, spec, fusion, conv)
     if form == "relax":
         return str(module["main"].script())
     if form == "tir":
         return _kernels(module)
     if form == "llvm-ir":
-        executable = build_llvm(module, target)
+        executable = build_llvm(plan, target)
         return "\n".join(str(m.inspect_source("ll")) for m in _walk(executable.mod) if m.kind == "llvm")
     if form == "cuda":
         return build_cuda(module, spec.arch).source

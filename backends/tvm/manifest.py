@@ -20,6 +20,10 @@ class Work:
     """Multiply-accumulate operations."""
     evaluations: int
     """Evaluations of activation functions, one an element."""
+    memory: int
+    """Bytes of intermediate results and outputs, as they are arranged; without what a kernel needs while it runs."""
+    least_memory: int
+    """The liveness bound of that: what is alive at once, at most. On `cuda` TVM arranges, and both are the bound."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from .manifest import Manifest, Work
 from .targets import parse_target
 
 T = TypeVar("T")
-SCHEMA = 2
+SCHEMA = 3
 MAX_THREADS = 1 << 16
 LARGEST = float(np.finfo(np.float64).max)
 SEAL = "manifest_sha256"

@@ -24,7 +24,7 @@ import numpy as np
 from cnnir.diagnostics import CnnirError, Diagnostic
 from cnnir.files import cannot_write
 
-from .cpu import check_cpu
+from .cpu import check_cpu, check_machine
 from .manifest import Manifest
 from .manifest_json import Document, Entry, OtherSchema, from_json, to_json, type_of
 from .runner import ALIGNMENT
@@ -124,6 +124,7 @@ def read(path: Path, threads: int | None = None, verify: bool = False) -> Conten
     try:
         document = from_json(_read_manifest(path / MANIFEST))
         manifest = document.manifest
+        check_machine(manifest.target, path)
         check_cpu(manifest.cpu_features, path)
         _check_versions(manifest.versions, path)
         _check_files(path, document, verify)

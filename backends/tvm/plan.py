@@ -62,6 +62,12 @@ class Plan:
     outputs: dict[str, Buffer] = field(default_factory=dict[str, Buffer])
 
     @property
+    def results(self) -> list[Buffer]:
+        """The outputs that calls fill, each once: an input that is an output too lies where it lay."""
+        filled = {call.output for call in self.calls}
+        return [buffer for buffer in dict.fromkeys(self.outputs.values()) if buffer in filled]
+
+    @property
     def bytes(self) -> int:
         """Bytes that the kernels read and write in one run, each operand once a call."""
         return sum(b.bytes for call in self.calls for b in (*call.operands, call.output))

@@ -14,6 +14,7 @@ from cnnir.diagnostics import CnnirError, Diagnostic
 from cnnir.types import TensorType
 
 from . import package
+from .cpu import check_machine
 from .manifest import Manifest, Work
 from .runner import Machine, RuntimeMissing, as_tensor
 
@@ -72,6 +73,7 @@ class Program:
         return self._machine
 
     def _open(self) -> Machine:
+        check_machine(self.manifest.target, self.library.parent)
         try:
             if self.manifest.target.startswith("cuda"):
                 from .cuda_program import open_machine

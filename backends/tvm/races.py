@@ -19,7 +19,6 @@ from .kernels.blocked import blocked_shape
 from .kernels.epilogue import Epilogue
 from .kernels.geometry import ConvGeometry
 from .kernels.winograd import Tiling
-from .module import relax_module
 from .plan import Buffer, Constant, KernelCall, Plan
 from .runner import Machine, aligned_empty, as_tensor
 from .sweep.environment import Environment
@@ -73,7 +72,7 @@ class Raced:
         rng.standard_normal(out=data, dtype=np.float32)
         with tempfile.TemporaryDirectory(prefix="cnnir-race-") as folder:
             library = Path(folder) / "library.so"
-            export(build_llvm(relax_module(plan), self._target), library)
+            export(build_llvm(plan, self._target), library)
             with Machine(library, self._threads) as machine:
                 arguments = [as_tensor(data), *(as_tensor(np.ascontiguousarray(c.make())) for c in plan.constants)]
                 machine.call(arguments)

@@ -8,21 +8,31 @@ from tvm.target import Target, codegen
 
 from cnnir.diagnostics import alike
 
+from .targets import MACHINES, TargetSpec
+
 
 def host_target(mcpu: str | None = None, threads: int | None = None) -> Target:
     """An llvm target for `mcpu` (default: the CPU we run on), parallel over `threads` cores.
 
     No fast-math flag is set: nothing is reassociated, NaN and infinities keep their meaning. LLVM still contracts
     a product and a sum into one fma wherever the CPU has it; `kernels/strict.py` says where we forbid that.
+    Raises ValueError for a CPU that LLVM does not know.
     """
-    mcpu = mcpu or str(codegen.llvm_get_system_cpu())
-    if mcpu in ("", "generic"):
+    return llvm_target(TargetSpec("llvm", mcpu), threads)
+
+
+def llvm_target(spec: TargetSpec, threads: int | None = None) -> Target:
+    """The same for any machine; raises ValueError for a CPU that LLVM does not know on it."""
+    machine = spec.machine if spec.foreign else None
+    mcpu = spec.mcpu or (MACHINES[machine] if machine else str(codegen.llvm_get_system_cpu()))
+    if mcpu == "" or (mcpu == "generic" and machine is None):
         raise ValueError("LLVM does not know this CPU by name: pass mcpu (for instance x86-64-v3)")
-    known = [str(name) for name in codegen.llvm_get_cpu_archlist(Target({"kind": "llvm"}))]
+    triple = {"mtriple": spec.mtriple} if spec.mtriple else {}
+    known = [str(name) for name in codegen.llvm_get_cpu_archlist(Target({"kind": "llvm", **triple}))]
     if mcpu not in known:  # LLVM would go on with a CPU of its own choice
         hint = alike(mcpu.lower(), known)
         raise ValueError(f"LLVM knows no CPU `{mcpu}`" + (f": {hint}" if hint else ""))
-    return Target({"kind": "llvm", "mcpu": mcpu, "num-cores": threads or os.cpu_count() or 1})
+    return Target({"kind": "llvm", "mcpu": mcpu, **triple, "num-cores": threads or os.cpu_count() or 1})
 
 
 def lanes(target: Target) -> int:

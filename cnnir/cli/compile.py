@@ -71,10 +71,12 @@ def command(
     program.save(output)
     moved = sum(d.verdict == "moved" for d in done.decisions)
     if as_json:
-        emit_json("compile", {"package": str(output), "target": program.manifest.target, "moved": moved, "kernels": program.work.kernels})
+        work = {"kernels": program.work.kernels, "memory": program.work.memory, "least_memory": program.work.least_memory}
+        emit_json("compile", {"package": str(output), "target": program.manifest.target, "moved": moved, **work})
     else:
         click.echo(
-            f"{output}: {program.work.kernels} kernels for {program.manifest.target}, {moved} of {len(done.decisions)} sites moved",
+            f"{output}: {program.work.kernels} kernels for {program.manifest.target}, {moved} of {len(done.decisions)} sites moved, "
+            f"{program.work.memory / 2**20:.3g} MiB of intermediate results",
             err=True,
         )
 

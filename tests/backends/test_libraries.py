@@ -22,13 +22,13 @@ NET = "network n(x: f32[1, 16, 12, 12]) {{ x -> conv(16, 3, pad=1) -> {body} -> 
 def built(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     """The plans that code was generated for."""
     found: list[Plan] = []
-    build = compiling.relax_module
+    build = compiling.build_llvm
 
-    def counted(plan: Plan) -> object:
+    def counted(plan: Plan, target: object) -> object:
         found.append(plan)
-        return build(plan)
+        return build(plan, target)
 
-    monkeypatch.setattr(compiling, "relax_module", counted)
+    monkeypatch.setattr(compiling, "build_llvm", counted)
     return found
 
 

@@ -36,15 +36,15 @@ class Environment:
         """As the compiler says; raises ValueError for a CPU that LLVM does not know."""
         from tvm.target import codegen
 
-        from ..target import host_target
+        from ..target import llvm_target
 
-        found = {"mcpu": str(host_target(spec.mcpu).attrs["mcpu"]), "llvm": str(codegen.llvm_version_major())}
-        return cls(f"llvm -mcpu={found['mcpu']}", (("llvm", found["llvm"]), *_versions()))
+        found = {"mcpu": str(llvm_target(spec).attrs["mcpu"]), "llvm": str(codegen.llvm_version_major())}
+        return cls(str(TargetSpec("llvm", found["mcpu"])), (("llvm", found["llvm"]), *_versions()))
 
     @classmethod
     def remembered(cls, spec: TargetSpec) -> Environment | None:
         """As noted when something was swept here; None where nothing was, or for a target that is not swept for."""
-        if spec.kind != "llvm":
+        if spec.kind != "llvm" or spec.foreign:
             return None
         try:
             found = json.loads(_note().read_text("utf-8"))
