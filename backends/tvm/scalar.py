@@ -144,11 +144,17 @@ _EXACT = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceil": "ceil", "roun
 """Primitives that are one correctly rounded function of C in any precision: cnnir's name -> C's."""
 
 
+_WIDE = ("cosh",)
+"""Primitives whose float32 function of C breaks its direction: float64's, rounded once, does not."""
+
+
 def _c_function(name: str) -> Builder:
     """The precise C function, `expf` or `exp`, one element at a time; 16-bit numbers go through float32 and back."""
 
     def call(*args: PrimExpr) -> PrimExpr:
         dtype, stem = str(args[0].ty.dtype), _EXACT.get(name, name)
+        if name in _WIDE and dtype != "float64":
+            return tirx.Cast(dtype, tirx.call_pure_extern("float64", stem, *(tirx.Cast("float64", x) for x in args)))
         if dtype in ("float32", "float64"):
             return tirx.call_pure_extern(dtype, stem + ("f" if dtype == "float32" else ""), *args)
         return tirx.Cast(dtype, tirx.call_pure_extern("float32", stem + "f", *(tirx.Cast("float32", x) for x in args)))
