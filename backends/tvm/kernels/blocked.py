@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+TURNED = 256
+"""Columns of a weight that are transposed at a time."""
 
 
 def block(channels: int, lanes: int = 16) -> int:
@@ -106,6 +108,9 @@ def pack_dense_weight(weight: Floats, batch: int = 1, lanes: int = 16) -> Floats
     """[O, I] -> [O/panel, I, panel], O padded with zero rows: a panel is read once, front to back."""
     O, I = weight.shape  # noqa: E741 - the field's names
     panel = dense_panel(batch, O, lanes)
-    padded = np.zeros((-(-O // panel) * panel, I), np.float32)
-    padded[:O] = weight
-    return np.ascontiguousarray(padded.reshape(-1, panel, I).transpose(0, 2, 1))
+    packed = np.zeros((-(-O // panel), I, panel), np.float32)
+    for p, rows in enumerate(packed):
+        own = weight[p * panel : (p + 1) * panel]
+        for i in range(0, I, TURNED):  # what is turned at a time stays in the cache
+            rows[i : i + TURNED, : len(own)] = own[:, i : i + TURNED].T
+    return packed

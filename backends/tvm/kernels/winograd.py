@@ -57,8 +57,13 @@ def pack_weight(weight: Floats, tiling: Tiling, lanes: int = 16) -> Floats:
     """[K, C, 3, 3] -> the transformed weight in the order in which it is read, rounded to float32 once."""
     K, C, *_ = weight.shape
     b = block(K, lanes)
-    found = transform_weight(weight, tiling.m).reshape(-1, K // b, b, C)
-    return np.ascontiguousarray(found.transpose((0, 1, 3, 2) if tiling.rows is None else (1, 0, 3, 2)), np.float32)
+    taps = np.ascontiguousarray(weight.reshape(K // b, b, C, -1).transpose(0, 2, 1, 3), np.float64)
+    if tiling.rows is None:
+        return transform_weight(taps, tiling.m).astype(np.float32).reshape(-1, K // b, C, b)
+    packed = np.empty((K // b, tiling.extent**2, C, b), np.float32)
+    for one, own in zip(packed, taps, strict=True):
+        one[...] = transform_weight(own, tiling.m).reshape(one.shape)
+    return packed
 
 
 def can_pool(m: int, pool: PoolWindow) -> bool:

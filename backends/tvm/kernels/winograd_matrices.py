@@ -61,10 +61,10 @@ def amplification(m: int) -> float:
     return float(most) ** 2
 
 
-def transform_weight(weight: Floats, m: int) -> NDArray[np.float64]:
-    """G g G^T of every filter, in float64: [K, C, r, r] -> [a, a, K, C]."""
+def transform_weight(taps: NDArray[np.float64], m: int) -> NDArray[np.float64]:
+    """G g G^T of filters in float64: [..., r * r] -> [a * a, ...]."""
     G = np.array([[float(v) for v in row] for row in matrices(m).weight])
-    return np.einsum("ia,kcab,jb->ijkc", G, weight.astype(np.float64), G, optimize=True)
+    return np.kron(G, G) @ taps.reshape(-1, taps.shape[-1]).T
 
 
 def _polynomial(roots: list[Fraction]) -> list[Fraction]:
