@@ -13,8 +13,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocked import Floats
-
 Matrix = tuple[tuple[Fraction, ...], ...]
 
 POINTS = {
