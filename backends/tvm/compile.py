@@ -41,17 +41,35 @@ if TYPE_CHECKING:
     import tvm
 
 
-def lower(graph: Graph, spec: TargetSpec, fusion: Fusion = "full", conv: ConvAlgorithm = "auto") -> tuple[Plan, tvm.IRModule, Any]:
-    """The plan, the Relax module and the TVM target of a network; raises CnnirError for one too large, or `conv` not of the target."""
+Tuned = bool | Path
+"""No records, those of the cache, or those of a folder."""
+
+
+def lower(
+    graph: Graph, spec: TargetSpec, fusion: Fusion = "full", conv: ConvAlgorithm = "auto", tuned: Tuned = False
+) -> tuple[Plan, tvm.IRModule, Any]:
+    """The plan, the Relax module and the TVM target of a network; raises CnnirError for one too large, or `conv` not of the target.
+
+    `tuned` schedules plain kernels by the records of `cnnc tune`, in the cache or in a folder.
+    """
+    found, target = planned(graph, spec, fusion, conv)
+    if tuned is not False:
+        from .tuning.tune import require_llvm, with_records  # meta schedule, which few compilations need
+
+        require_llvm(spec)
+        found = with_records(found, target, tuned if isinstance(tuned, Path) else None)
+    return found, relax_module(found), target
+
+
+def planned(graph: Graph, spec: TargetSpec, fusion: Fusion = "full", conv: ConvAlgorithm = "auto") -> tuple[Plan, Any]:
+    """The plan and the TVM target (None for cuda) of a network; raises CnnirError as `lower` does."""
     require_algorithm(conv, spec)
     refuse_too_large(graph)
     graph = narrow_concats(expanded(graph, lambda op: not has_own_rule(op)))
     if spec.kind == "cuda":
-        found = plan(graph, "cuda", 1, fusion)
-        return found, relax_module(found), None
+        return plan(graph, "cuda", 1, fusion), None
     target = _llvm_target(spec)
-    found = plan(graph, "llvm", lanes(target), fusion, conv)
-    return found, relax_module(found), target
+    return plan(graph, "llvm", lanes(target), fusion, conv), target
 
 
 def require_algorithm(conv: str, spec: TargetSpec) -> None:
@@ -65,10 +83,11 @@ def require_algorithm(conv: str, spec: TargetSpec) -> None:
 
 
 def compile_graph(
-    graph: Graph, spec: TargetSpec, threads: int | None = None, fusion: Fusion = "full", conv: ConvAlgorithm = "auto"
-) -> Program:
+    graph: Graph, spec: TargetSpec, threads: int | None = None, fusion: Fusion = "full", conv: ConvAlgorithm = "auto",
+    tuned: Tuned = False,
+) -> Program:  # fmt: skip
     """Compile a network; raises CnnirError (exit code 3) where a tool-chain is missing."""
-    found, module, target = lower(graph, spec, fusion, conv)
+    found, module, target = lower(graph, spec, fusion, conv, tuned)
     folder = Path(tempfile.mkdtemp(prefix="cnnir-"))
     try:
         return _built(graph, spec, threads, (found, module, target), folder)
