@@ -13,9 +13,9 @@ import numpy as np
 import tvm
 from tvm.tirx import PrimFunc
 
-from cnnir.backends.race import race, time_calls
 from cnnir.types import numpy_dtype
 
+from ...race import race, time_calls
 from ..plan import Array, Buffer
 from ..runner import aligned_empty, as_array, as_tensor, size_pool
 from .kernels import Kernel
