@@ -89,7 +89,7 @@ types: $(dev)
 	    mkdir -p $${link%/*} && ln -s "$(CURDIR)/$$file" $$link || exit 1; done
 	@for file in $$(find tests -name '*.py'); do \
 	    mkdir -p .typecheck/$${file%/*} && ln -s "$(CURDIR)/$$file" .typecheck/$$file || exit 1; done
-	@for module in . ir relax runtime s_tir s_tir/dlight s_tir/schedule target target/codegen te tirx topi; do \
+	@for module in . ir relax runtime s_tir s_tir/dlight s_tir/meta_schedule s_tir/schedule target target/codegen te tirx topi; do \
 	    mkdir -p .typecheck/tvm/$$module && \
 	    printf 'from typing import Any\ndef __getattr__(name: str) -> Any: ...\n' > .typecheck/tvm/$$module/__init__.pyi || exit 1; done
 	@for module in . export fx nn nn/functional; do \

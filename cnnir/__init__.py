@@ -14,7 +14,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnir.api import audit, compile, dumps, emit, evaluate, export_onnx, load, load_program, optimize, parse, save, to_torch, verify
+    from cnnir.api import (
+        audit,
+        compile,
+        dumps,
+        emit,
+        evaluate,
+        export_onnx,
+        load,
+        load_program,
+        optimize,
+        parse,
+        save,
+        to_torch,
+        tune,
+        verify,
+    )
     from cnnir.auditing.report import Audit
     from cnnir.certificates import Certificate
     from cnnir.checker.verification import Verification
@@ -38,6 +53,7 @@ _WHERE = {
             "parse",
             "save",
             "to_torch",
+            "tune",
             "verify",
         ),
         "cnnir.api",
@@ -53,7 +69,7 @@ _WHERE = {
 
 __all__ = [  # noqa: RUF022 - functions first, as people look for them
     "audit", "compile", "dumps", "emit", "evaluate", "export_onnx", "load", "load_program", "optimize", "parse", "save", "to_torch",
-    "verify",
+    "tune", "verify",
     "Audit", "Certificate", "CnnirError", "Decision", "Diagnostic", "Graph", "Optimized", "Site", "TensorType", "Verification", "Witness",
 ]  # fmt: skip
 

@@ -14,6 +14,7 @@ from cnnir.diagnostics import CnnirError, Diagnostic
 if TYPE_CHECKING:
     from cnnir.auditing.report import Audit
     from cnnir.backends.tvm.program import Program
+    from cnnir.backends.tvm.tuning.tune import Tuned
     from cnnir.checker.runs import Program as Runnable
     from cnnir.checker.verification import Verification
     from cnnir.decisions import Optimized
@@ -226,7 +227,7 @@ def _runner(name: str) -> Callable[[Graph], Runnable]:
 
 def compile(
     graph: Graph | str | Path, target: str = "llvm", *, arch: str | None = None, threads: int | None = None, conv: ConvAlgorithm = "auto",
-    fusion: Fusion = "full", place: Place | None = None, exactness: Exactness = "exact",
+    fusion: Fusion = "full", place: Place | None = None, exactness: Exactness = "exact", tuned: bool | str | Path = False,
 ) -> Program:  # fmt: skip
     """Compile a network as it is given, or placed first where `place` is said.
 
@@ -235,7 +236,8 @@ def compile(
     so that moved and unmoved networks compare: `direct` (plain sums), `winograd` (wherever it can be), `auto` (the faster
     by estimate) or `measure` (the faster by the clock: raced once, and kept for this machine). `fusion` is `full`
     (activation and pool in their convolution's kernel), `act` (pools apart) or `none` (every layer a kernel of its own).
-    Code that was compiled before is taken from a cache.
+    `tuned` schedules kernels without a template as the records of `tune` say, those in the cache or in a folder; the bits
+    are the same. Code that was compiled before is taken from a cache.
     """
     from cnnir.backends.tvm.compile import compile_graph
     from cnnir.backends.tvm.targets import parse_target
@@ -243,7 +245,35 @@ def compile(
     network = _as_graph(graph)
     if place is not None:
         network = optimize(network, target, place, exactness).graph
-    return compile_graph(network, parse_target(target, arch), threads, fusion, conv)
+    records = Path(tuned) if isinstance(tuned, str) else tuned
+    return compile_graph(network, parse_target(target, arch), threads, fusion, conv, records)
+
+
+def tune(
+    graph: Graph | str | Path, target: str = "llvm", *, trials: int = 64, threads: int | None = None, records: str | Path | None = None,
+    place: Place = "auto", conv: ConvAlgorithm = "auto", again: bool = False,
+    progress: Callable[[str], Callable[[int], None]] | None = None,
+) -> list[Tuned]:  # fmt: skip
+    """Try schedules for the kernels that no template makes, up to `trials` for each, and keep the fastest: `compile(tuned=True)` takes it.
+
+    The kernels are those of the network as given and as placed by `place`; one that has a record is not tuned `again` unless
+    that is said. `records` is a folder in place of the cache. `progress` is told the layers of each kernel, and what it returns
+    how many trials more are done. Only schedules with the plain kernel's own bits count: no sum is added up in another order.
+    Raises CnnirError: exit code 2 for `cuda` and where records cannot be kept, 3 for a CPU that is not this one.
+    """
+    from cnnir.backends.tvm.compile import planned
+    from cnnir.backends.tvm.targets import parse_target
+    from cnnir.backends.tvm.tuning.tune import require_llvm, tune_plans
+
+    spec = parse_target(target)
+    require_llvm(spec)
+    network = _as_graph(graph)
+    versions = [network, optimize(network, target, place).graph]
+    plans = [planned(version, spec, conv=conv) for version in versions]
+    folder = None if records is None else Path(records)
+    return tune_plans(
+        [plan for plan, _ in plans], plans[0][1], trials, threads, folder, again, progress or (lambda _layers: lambda _steps: None)
+    )
 
 
 def emit(

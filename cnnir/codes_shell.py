@@ -22,6 +22,7 @@ export CNNIR_CACHE=cache LD_PRELOAD=$PWD/exp.so
 """
 _RISING = _net("x -> exp -> maxpool(2)", "f16[1, 1, 8, 8]")
 _SITE = "x -> conv(2, 3) -> relu -> maxpool(2)"
+_PRODUCT = "matmul(x, transpose(x, [0, 2, 1]))"
 _TO_TORCH = "python -c 'import cnnir; cnnir.to_torch(cnnir.load(\"n.cnn\"))'\n"
 
 SESSIONS: Mapping[str, tuple[str, str]] = {
@@ -48,6 +49,10 @@ SESSIONS: Mapping[str, tuple[str, str]] = {
     "C0518": (
         "cnnc sweep rsqrt --dtype bf16\n",
         "cnnc sweep rsqrt --dtype bf16 --range 0.5 4\n",
+    ),
+    "C0519": (
+        _net(_PRODUCT, "f32[1, 48, 32]") + "CNNIR_CACHE=cache cnnc run n.cnn --tuned --random 0\n",
+        _net(_PRODUCT, "f32[1, 48, 32]") + "export CNNIR_CACHE=cache\ncnnc tune n.cnn --trials 1\ncnnc run n.cnn --tuned --random 0\n",
     ),
     "C0603": (
         _RISING + _LIBRARY + "cnnc bench n.cnn\n",

@@ -46,10 +46,29 @@ if TYPE_CHECKING:
     import tvm
 
 
-def lower(graph: Graph, spec: TargetSpec, fusion: Fusion = "full", conv: ConvAlgorithm = "auto") -> tuple[Plan, tvm.IRModule, Any]:
+Tuned = bool | Path
+"""No records, those of the cache, or those of a folder."""
+
+
+def lower(
+    graph: Graph, spec: TargetSpec, fusion: Fusion = "full", conv: ConvAlgorithm = "auto", tuned: Tuned = False
+) -> tuple[Plan, tvm.IRModule, Any]:
     """The plan, the Relax module and the TVM target of a network; raises CnnirError for one too large, or `conv` not of the target."""
-    found, target = planned(graph, spec, fusion, conv)
+    found, target = scheduled(graph, spec, fusion, conv, tuned)
     return found, relax_module(found), target
+
+
+def scheduled(
+    graph: Graph, spec: TargetSpec, fusion: Fusion = "full", conv: ConvAlgorithm = "auto", tuned: Tuned = False, threads: int | None = None
+) -> tuple[Plan, Any]:
+    """The plan and the TVM target as `planned` finds them, plain kernels by the records of `cnnc tune`, in the cache or in a folder."""
+    found, target = planned(graph, spec, fusion, conv, threads)
+    if tuned is not False:
+        from .tuning.tune import require_llvm, with_records  # meta schedule, which few compilations need
+
+        require_llvm(spec)
+        found = with_records(found, target, tuned if isinstance(tuned, Path) else None)
+    return found, target
 
 
 def planned(
@@ -94,10 +113,11 @@ def require_algorithm(conv: str, spec: TargetSpec) -> None:
 
 
 def compile_graph(
-    graph: Graph, spec: TargetSpec, threads: int | None = None, fusion: Fusion = "full", conv: ConvAlgorithm = "auto"
-) -> Program:
+    graph: Graph, spec: TargetSpec, threads: int | None = None, fusion: Fusion = "full", conv: ConvAlgorithm = "auto",
+    tuned: Tuned = False,
+) -> Program:  # fmt: skip
     """Compile a network; raises CnnirError (exit code 3) where a tool-chain is missing."""
-    found, target = planned(graph, spec, fusion, conv, threads)
+    found, target = scheduled(graph, spec, fusion, conv, tuned, threads)
     folder = Path(tempfile.mkdtemp(prefix="cnnir-"))
     try:
         return _built(graph, spec, threads, found, target, folder)

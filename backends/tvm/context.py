@@ -41,11 +41,11 @@ class Context:
 
     def call(
         self, kernel: Hashable, build: Callable[[str], PrimFunc], operands: Sequence[Buffer], shape: Sequence[int], dtype: str = "float32",
-        layers: Sequence[str] = (),
+        layers: Sequence[str] = (), scheduled: bool = True,
     ) -> Buffer:  # fmt: skip
         """Plan one launch and return the buffer it fills."""
         output = Buffer(f"b{len(self.plan.calls)}", tuple(shape), dtype)
-        self.plan.calls.append(KernelCall(kernel, build, tuple(operands), output, tuple(layers)))
+        self.plan.calls.append(KernelCall(kernel, build, tuple(operands), output, tuple(layers), scheduled))
         return output
 
     def operand(self, value: Value, layout: Layout) -> Buffer:

@@ -69,7 +69,7 @@ def _plan_output(context: Context, region: Region, op: Op) -> None:
     def build_function(name: str) -> PrimFunc:
         return _function(name, graph, region, op, steps, operands, context.kind)
 
-    buffer = context.call(key, build_function, operands, out.shape, str(out.numpy), region.layers)
+    buffer = context.call(key, build_function, operands, out.shape, str(out.numpy), region.layers, scheduled=False)
     context.values.put(region.output, "plain", buffer)
 
 

@@ -50,6 +50,8 @@ class KernelCall:
     output: Buffer
     layers: tuple[str, ...] = ()
     """Layers computed here; none for a change of layout."""
+    scheduled: bool = True
+    """Whether a template made it; what is plain has the loops of its TE, and can be tuned."""
 
 
 @dataclass

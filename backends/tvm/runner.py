@@ -153,7 +153,7 @@ class Machine:
         load_runtime()
         self._runner = ThreadPoolExecutor(1, thread_name_prefix=f"cnnir-{self.path.stem}")
         try:
-            self.threads: int = self._runner.submit(_size_pool, threads).result()
+            self.threads: int = self._runner.submit(size_pool, threads).result()
             self._virtual_machine = self._runner.submit(_load, self.path, device).result()
         except BaseException:
             self._runner.shutdown()
@@ -214,7 +214,7 @@ class Machine:
         self.close()
 
 
-def _size_pool(threads: int) -> int:
+def size_pool(threads: int) -> int:
     """Give the calling thread its pool; its size. Must be the thread's first use of TVM.
 
     The environment variable stays, at the largest count asked for so far: TVM reads it again at every parallel launch,

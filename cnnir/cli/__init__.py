@@ -18,6 +18,7 @@ _VERBS = {
     "audit": "Say what somebody's optimizer reordered, and whether it may.",
     "bench": "Time a network before and after, side by side.",
     "sweep": "Run activations on every number there is, for proofs to cite.",
+    "tune": "Try schedules for kernels without a template, and keep the best.",
     "find": "Find layers by a pattern such as CONV -> ACT -> POOL.",
     "fmt": "Format .cnn files.",
     "inspect": "Show the layers of a network: table, dot, mermaid, json.",

@@ -22,6 +22,8 @@ from .console import (
     progress,
     table,
     threads_option,
+    tuned,
+    tuned_options,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class Row:
 @exactness_option
 @threads_option
 @conv_option
+@tuned_options
 @click.option("--rounds", type=click.IntRange(2), default=7, show_default=True, help="Turns each contestant gets.")
 @click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Timed runs a turn, after one thrown away.")
 @click.option("--layers", is_flag=True, help="The paper's setting: every layer a kernel, activation time per site.")
@@ -60,7 +63,7 @@ class Row:
 @json_option
 def command(
     model: str, place: str, exactness: str, threads: int | None, conv: str, rounds: int, runs: int, layers: bool, against: str,
-    batch: int | None, as_json: bool,
+    batch: int | None, with_records: bool, records: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Time MODEL before and after reordering, in turns, outputs compared first.
 
@@ -78,6 +81,8 @@ def command(
 
         graph = with_batch(graph, batch)
     if layers:
+        if tuned(with_records, records) is not False:
+            raise click.UsageError("--layers makes kernels of its own: --tuned and --records do not go with it")
         from .bench_layers import bench_layers
 
         bench_layers(graph, place, exactness, threads, conv, rounds, runs, as_json)
@@ -88,17 +93,24 @@ def command(
 
     feeds = random_feeds(graph.inputs, graph.ranges)
     with ExitStack() as stack:
-        rows, expected = _ours(graph, done, feeds, threads, exactness, conv)
+        rows, expected = _ours(graph, done, feeds, threads, exactness, conv, tuned(with_records, records))
         names = [name for name in against.split(",") if name]
         raced, refused = _peers(stack, graph, feeds, expected, names, threads)
         rows += raced
         with progress("timing", rounds * len(rows)) as step:
             result = race({row.name: row.run for row in rows}, rounds, runs, rows[0].name, lambda: step(1))
     if as_json:
-        records = [{"name": r.name, "answer": r.answer, "counts": dict(r.counts)} for r in rows]
+        rows_told = [{"name": r.name, "answer": r.answer, "counts": dict(r.counts)} for r in rows]
         emit_json(
             "bench",
-            {"name": graph.name, "moved": _moved(done), "batch": batch, "contestants": records, "refused": refused, "race": result.json()},
+            {
+                "name": graph.name,
+                "moved": _moved(done),
+                "batch": batch,
+                "contestants": rows_told,
+                "refused": refused,
+                "race": result.json(),
+            },
         )
     else:
         _print(graph, done, rows, result)
@@ -108,7 +120,9 @@ def _moved(done: Optimized) -> int:
     return sum(d.verdict == "moved" for d in done.decisions)
 
 
-def _ours(graph: Graph, done: Optimized, feeds: Outputs, threads: int | None, exactness: str, conv: str) -> tuple[list[Row], Outputs]:
+def _ours(
+    graph: Graph, done: Optimized, feeds: Outputs, threads: int | None, exactness: str, conv: str, records: bool | str
+) -> tuple[list[Row], Outputs]:
     """The three variants, and the outputs of the first; raises CnnirError where an exact move changed a bit."""
     import cnnir
     from cnnir.backends.race import time_calls
@@ -118,7 +132,7 @@ def _ours(graph: Graph, done: Optimized, feeds: Outputs, threads: int | None, ex
     expected: Outputs | None = None
     with progress("compiling", len(plans)) as step:
         for name, network, fusion in plans:
-            program = cnnir.compile(network, threads=threads, fusion=fusion, conv=conv)  # type: ignore[arg-type]  # click checked the choice
+            program = cnnir.compile(network, threads=threads, fusion=fusion, conv=conv, tuned=records)  # type: ignore[arg-type]  # click checked the choice
             outputs = program(feeds)
             expected = outputs if expected is None else expected
             answer = _compared(expected, outputs, exactness)

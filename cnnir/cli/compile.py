@@ -18,6 +18,8 @@ from .console import (
     place_option,
     target_options,
     threads_option,
+    tuned,
+    tuned_options,
 )
 
 _FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx", "relay")
@@ -31,6 +33,7 @@ _FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx", "relay")
 @nan_option
 @threads_option
 @conv_option
+@tuned_options
 @click.option(
     "--fusion", type=click.Choice(["full", "act", "none"]), default="full", show_default=True, help="What rides in a convolution's kernel."
 )
@@ -39,7 +42,7 @@ _FORMS = ("cnn", "relax", "tir", "llvm-ir", "cuda", "ptx", "relay")
 @json_option
 def command(
     model: str, target: str, arch: str | None, place: str, exactness: str, nan: str, threads: int | None, conv: str, fusion: str,
-    emit: str | None,
+    emit: str | None, with_records: bool, records: str | None,
     output: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Compile MODEL to a package (a folder: library, weights, manifest).
@@ -56,6 +59,9 @@ def command(
         raise click.UsageError("say where the package goes: -o OUT" + (" (a package is a folder)" if output else ""))
     if emit is not None and as_json:
         raise click.UsageError("--emit prints a text: --json does not go with it")
+    chosen = tuned(with_records, records)
+    if emit is not None and chosen is not False:
+        raise click.UsageError("--tuned and --records are for a package: --emit prints kernels as they are")
     graph = load_model(model)
     done = cnnir.optimize(graph, target=target, place=place, exactness=exactness, nan=nan)  # type: ignore[arg-type]  # click checked the choice
     if emit == "relay" and output is not None and str(output) != "-":
@@ -67,7 +73,7 @@ def command(
         _print_form(cnnir.emit(done.graph, emit, target, arch, fusion, conv), output)  # type: ignore[arg-type]
         return
     assert output is not None
-    program = cnnir.compile(done.graph, target, arch=arch, threads=threads, conv=conv, fusion=fusion)  # type: ignore[arg-type]
+    program = cnnir.compile(done.graph, target, arch=arch, threads=threads, conv=conv, fusion=fusion, tuned=chosen)  # type: ignore[arg-type]
     program.save(output)
     moved = sum(d.verdict == "moved" for d in done.decisions)
     if as_json:

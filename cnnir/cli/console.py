@@ -209,3 +209,15 @@ def target_options(function: F) -> F:
     """`--target` and `--arch`."""
     function = click.option("--arch", default=None, metavar="sm_NN", help="GPU architecture for --target cuda.  [default: sm_80]")(function)
     return click.option("--target", default="llvm", show_default=True, help="llvm, 'llvm -mcpu=haswell', or cuda.")(function)
+
+
+def tuned_options(function: F) -> F:
+    """`--tuned` and `--records`; `tuned` makes one value of the two."""
+    text = "Schedule kernels as `cnnc tune` found best.  [default: as they are]"
+    function = click.option("--records", default=None, metavar="FOLDER", help="The folder of records in place of the cache's.")(function)
+    return click.option("--tuned", "with_records", is_flag=True, help=text)(function)
+
+
+def tuned(flag: bool, records: str | None) -> bool | str:
+    """What `compile` is told of `--tuned` and `--records`, of which the second implies the first."""
+    return flag if records is None else records

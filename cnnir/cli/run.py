@@ -12,7 +12,18 @@ import click
 import numpy as np
 
 from .arrays import read_arrays
-from .console import conv_option, emit_json, json_option, load_model, shape_option, target_options, threads_option, weights_option
+from .console import (
+    conv_option,
+    emit_json,
+    json_option,
+    load_model,
+    shape_option,
+    target_options,
+    threads_option,
+    tuned,
+    tuned_options,
+    weights_option,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -34,6 +45,7 @@ Array = np.ndarray[Any, Any]
 @target_options
 @threads_option
 @conv_option
+@tuned_options
 @click.option("--verify", is_flag=True, help="Compare a package's weights with their hash first.")
 @json_option
 def command(
@@ -45,6 +57,8 @@ def command(
     arch: str | None,
     threads: int | None,
     conv: str,
+    with_records: bool,
+    records: str | None,
     verify: bool,
     as_json: bool,
 ) -> None:
@@ -62,7 +76,7 @@ def command(
     if _is_folder(model):
         program = cnnir.load_program(model, threads, verify)
     else:
-        program = cnnir.compile(load_model(model), target, arch=arch, threads=threads, conv=conv)  # type: ignore[arg-type]  # click checked the choice
+        program = cnnir.compile(load_model(model), target, arch=arch, threads=threads, conv=conv, tuned=tuned(with_records, records))  # type: ignore[arg-type]  # click checked the choice
     if seed is None and not inputs:
         raise click.UsageError(f"say what to run on: --input FILE (inputs: {', '.join(program.inputs)}), or --random SEED")
     from cnnir.feeds import random_feeds
