@@ -1,6 +1,6 @@
 """`make bench`: VGG and the light networks of the ONNX zoo against other runtimes; writes a page of figures.
 
-    python -m cnnir.testing.speed docs/speed.md [--quick]
+    python -m cnnir.testing.speed docs/speed.md [--quick] [--batch 1 --batch 8]
 
 Each race is a `cnnc bench --json` in a process of its own.
 """
@@ -76,6 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("page", type=Path)
     parser.add_argument("--examples", type=Path, default=Path("examples"))
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--batch", type=int, action="append", help="images at once; may be given again [default: 1 and 8]")
     given = parser.parse_args(arguments)
     from cnnir.backends.peers.registry import RUNTIMES
 
@@ -90,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="cnnir-speed-") as folder:
         every = list(networks(given.examples, Path(folder)))
         for path in [every[0], every[-1]] if given.quick else every:
-            for batch in (1, 8):
+            for batch in given.batch or (1, 8):
                 sys.stderr.write(f"{path.stem}, batch {batch}\n")
                 lines += _race(path, batch, given.quick)
     given.page.write_text("\n".join(lines) + "\n", "utf-8")
