@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 
 from tvm.target import Target, codegen
 
@@ -32,6 +33,10 @@ def llvm_target(spec: TargetSpec, threads: int | None = None) -> Target:
     if mcpu not in known:  # LLVM would go on with a CPU of its own choice
         hint = alike(mcpu.lower(), known)
         raise ValueError(f"LLVM knows no CPU `{mcpu}`" + (f": {hint}" if hint else ""))
+    if (spec.machine or platform.machine()) == "x86_64":
+        with Target({"kind": "llvm", "mcpu": mcpu, **triple}):
+            if not codegen.llvm_cpu_has_features("64bit"):  # LLVM would end the process
+                raise ValueError(f"`{mcpu}` is no 64-bit CPU")
     return Target({"kind": "llvm", "mcpu": mcpu, **triple, "num-cores": threads or os.cpu_count() or 1})
 
 

@@ -83,6 +83,7 @@ def test_without_a_linker_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
         ("llvm -mtriple=pdp11", "a triple begins with"),
         ("llvm -mtriple=aarch64-linux-gnu -mcpu=neoverse-n11", "neoverse-n1"),
         ("llvm -mtriple=", "malformed target"),
+        ("llvm -mcpu=pentium3", "no 64-bit CPU"),
     ],
 )
 def test_machines_and_cpus_nobody_knows(target: str, said: str) -> None:
